@@ -1,0 +1,9 @@
+{#- The naive UTC timestamp that lies a number of whole hours after 1970-01-01 00:00.
+    Example: cf_from_epoch_hours('bars.bar_hour') -#}
+{% macro cf_from_epoch_hours(hours) -%}
+    {{ return(adapter.dispatch('cf_from_epoch_hours', 'crypto_features')(hours)) }}
+{%- endmacro %}
+
+{% macro duckdb__cf_from_epoch_hours(hours) -%}
+    make_timestamp(cast({{ hours }} as bigint) * 3600000000)
+{%- endmacro %}

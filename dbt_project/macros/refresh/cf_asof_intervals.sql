@@ -1,0 +1,107 @@
+{#- CTEs that turn facts into the intervals of bar hours in which each is the one to use: the fact with the
+    latest event among those available at the bar's close, in its version of that moment.
+    Args:
+        facts: CTE with the key columns, event_hour (what it is about), from_hour (first bar that may use
+            it), until_hour (hour after the last bar that may use it), available_at, loaded_at, fact_value.
+        key: columns that name one series, e.g. ['symbol', 'metric'].
+    Gives the CTE `intervals`: key columns, event_hour, fact_value, from_hour, to_hour.
+    A late fact about an earlier event than one already known changes nothing; a new version of the newest
+    event replaces it from its own availability on. -#}
+{% macro cf_asof_intervals(facts, key) -%}
+    {%- set keys = key | join(', ') -%}
+    one_per_hour as (
+        select
+            {{ keys }},
+            event_hour,
+            from_hour,
+            until_hour,
+            fact_value,
+            row_number() over (
+                partition by {{ keys }}, from_hour
+                order by event_hour desc, available_at desc, loaded_at desc
+            ) as choice
+        from {{ facts }}
+    ),
+
+    running as (
+        select
+            {{ keys }},
+            event_hour,
+            from_hour,
+            until_hour,
+            fact_value,
+            max(event_hour) over (
+                partition by {{ keys }}
+                order by from_hour
+                rows between unbounded preceding and current row
+            ) as newest_event_hour
+        from one_per_hour
+        where choice = 1
+    ),
+
+    followed as (
+        select
+            {{ keys }},
+            event_hour,
+            from_hour,
+            until_hour,
+            fact_value,
+            lead(from_hour) over (partition by {{ keys }} order by from_hour) as next_from_hour
+        from running
+        where event_hour = newest_event_hour
+    ),
+
+    intervals as (
+        select
+            {{ keys }},
+            event_hour,
+            fact_value,
+            from_hour,
+            case when next_from_hour < until_hour then next_from_hour else until_hour end as to_hour
+        from followed
+    )
+{%- endmacro %}
+
+{#- The hour after the newest bar: intervals end here at the latest. -#}
+{% macro cf_horizon() -%}
+    (select max(newest.bar_hour) + 1 from {{ ref('int_prices__bars') }} as newest)
+{%- endmacro %}
+
+{#- Select of intervals cut to what this run writes: from the refresh window on (of the symbol, or the
+    earliest one for market-wide facts) and up to the newest bar. Empty intervals fall out. -#}
+{% macro cf_clipped_intervals(intervals, key, by_symbol=true) -%}
+    {%- set windows = ref('int_refresh__windows') -%}
+    select
+        {% for column in key -%}
+        cut.{{ column }},
+        {% endfor -%}
+        cut.event_hour,
+        cut.fact_value,
+        cut.from_hour,
+        cut.to_hour
+    from (
+        select
+            {% for column in key -%}
+            spans.{{ column }},
+            {% endfor -%}
+            spans.event_hour,
+            spans.fact_value,
+            {% if is_incremental() and by_symbol -%}
+            case when spans.from_hour < refresh.refresh_from_hour then refresh.refresh_from_hour
+                else spans.from_hour end as from_hour,
+            {%- elif is_incremental() -%}
+            case when spans.from_hour < {{ cf_refresh_floor() }} then {{ cf_refresh_floor() }}
+                else spans.from_hour end as from_hour,
+            {%- else -%}
+            spans.from_hour,
+            {%- endif %}
+            case when spans.to_hour < {{ cf_horizon() }} then spans.to_hour else {{ cf_horizon() }} end
+                as to_hour
+        from {{ intervals }} as spans
+        {%- if is_incremental() and by_symbol %}
+        inner join {{ windows }} as refresh
+            on spans.symbol = refresh.symbol
+        {%- endif %}
+    ) as cut
+    where cut.to_hour > cut.from_hour
+{%- endmacro %}

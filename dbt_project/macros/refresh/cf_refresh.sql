@@ -1,0 +1,50 @@
+{#- What an incremental run works on. `int_refresh__windows` holds, per symbol with something new, the
+    first hour to build again; every incremental model replaces its rows from that hour on and carries
+    its state from the rows before it. -#}
+
+{#- True where earlier results may be kept: neither a full refresh nor a build for a past moment. -#}
+{% macro cf_keeps_state() -%}
+    {{ return(not (flags.FULL_REFRESH or var('as_of') or var('loaded_as_of'))) }}
+{%- endmacro %}
+
+{#- The stored relation of a model that lies later in the graph, or none where there is none yet.
+    A `ref` would be a cycle: this is the state the previous run left behind. -#}
+{% macro cf_carried_state(identifier, layer='intermediate') -%}
+    {%- if execute -%}
+        {{ return(adapter.get_relation(
+            database=target.database,
+            schema=generate_schema_name(layer, none),
+            identifier=identifier
+        )) }}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{#- Pre-hook of the incremental models: clears what this run writes again. -#}
+{% macro cf_clear_window(by_symbol=true) -%}
+    {%- if is_incremental() -%}
+        {{ cf_delete_window(this, ref('int_refresh__windows'), by_symbol) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Join clause that keeps a relation's rows inside the refresh window, with `hours_before` hours of
+    context before it. Empty in a full build. -#}
+{% macro cf_join_window(alias, hours_before=0) -%}
+    {%- set windows = ref('int_refresh__windows') -%}
+    {%- if is_incremental() -%}
+    inner join {{ windows }} as refresh
+        on
+            {{ alias }}.symbol = refresh.symbol
+            and {{ alias }}.bar_hour >= refresh.refresh_from_hour - {{ hours_before }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The first hour any symbol builds again; 0 in a full build. -#}
+{% macro cf_refresh_floor() -%}
+    {%- set windows = ref('int_refresh__windows') -%}
+    {%- if is_incremental() -%}
+    (select min(windows.refresh_from_hour) from {{ windows }} as windows)
+    {%- else -%}
+    0
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,27 @@
+{#- True for raw rows that a build may see: held by the warehouse at `loaded_as_of` and knowable at
+    `as_of`. Without the two vars every row is visible. -#}
+{% macro cf_visible(alias, has_available_at=true) -%}
+    {%- set conditions = ['1 = 1'] -%}
+    {%- if var('loaded_as_of') -%}
+        {%- do conditions.append(alias ~ '.loaded_at <= ' ~ cf_raw_literal(var('loaded_as_of'))) -%}
+    {%- endif -%}
+    {%- if var('as_of') and has_available_at -%}
+        {%- do conditions.append(alias ~ '.available_at <= ' ~ cf_raw_literal(var('as_of'))) -%}
+    {%- endif -%}
+    {{- conditions | join(' and ') -}}
+{%- endmacro %}
+
+{#- True for the newest visible version of a raw row: none of the same key was loaded later.
+    An anti-join on the primary key, so that a filter on the rows stays cheap on every engine. -#}
+{% macro cf_is_newest(relation, alias, key, has_available_at=true) -%}
+    not exists (
+        select 1
+        from {{ relation }} as newer
+        where
+            {% for column in key -%}
+            newer.{{ column }} = {{ alias }}.{{ column }}
+            and {% endfor -%}
+            newer.loaded_at > {{ alias }}.loaded_at
+            and {{ cf_visible('newer', has_available_at) }}
+    )
+{%- endmacro %}

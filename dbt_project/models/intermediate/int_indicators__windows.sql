@@ -1,0 +1,119 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook='{{ cf_clear_window() }}',
+) }}
+
+{%- set windows = ref('int_refresh__windows') %}
+
+with
+
+{% if is_incremental() -%}
+refresh as (
+    select
+        symbol,
+        refresh_from_hour,
+        state_bar_number
+    from {{ windows }}
+),
+
+{% endif -%}
+bars as (
+    select
+        stored.symbol,
+        stored.bar_hour,
+        stored.bar_number,
+        stored.high_price,
+        stored.low_price,
+        stored.close_price
+    from {{ ref('int_prices__bars') }} as stored
+    {%- if is_incremental() %}
+    inner join refresh
+        on
+            stored.symbol = refresh.symbol
+            -- the longest window holds 49 bars before the first one to write
+            and stored.bar_number > refresh.state_bar_number - 49
+    {%- endif %}
+),
+
+windowed as (
+    select
+        symbol,
+        bar_hour,
+        bar_number,
+        close_price,
+        close_price - lag(close_price) over by_bar as change_usd,
+        high_price - low_price as bar_range,
+        high_price - lag(close_price) over by_bar as high_gap,
+        lag(close_price) over by_bar - low_price as low_gap,
+        avg(close_price) over last_20 as mean_20,
+        avg(close_price) over last_50 as mean_50,
+        stddev_pop(close_price) over last_20 as deviation_20,
+        max(high_price) over last_14 as highest_14,
+        min(low_price) over last_14 as lowest_14
+    from bars
+    window
+        by_bar as (partition by symbol order by bar_number),
+        last_14 as (
+            partition by symbol order by bar_number rows between 13 preceding and current row
+        ),
+        last_20 as (
+            partition by symbol order by bar_number rows between 19 preceding and current row
+        ),
+        last_50 as (
+            partition by symbol order by bar_number rows between 49 preceding and current row
+        )
+),
+
+stochastic as (
+    select
+        windowed.*,
+        case when bar_number >= 14 then
+            100 * (close_price - lowest_14) / nullif(highest_14 - lowest_14, 0)
+        end as stoch_k
+    from windowed
+),
+
+smoothed as (
+    select
+        stochastic.*,
+        avg(stoch_k) over last_3 as mean_stoch_k,
+        count(stoch_k) over last_3 as stoch_k_count
+    from stochastic
+    window last_3 as (
+        partition by symbol order by bar_number rows between 2 preceding and current row
+    )
+),
+
+final as (
+    select
+        smoothed.symbol,
+        smoothed.bar_hour,
+        smoothed.bar_number,
+        smoothed.close_price,
+        case when smoothed.change_usd > 0 then smoothed.change_usd
+            when smoothed.change_usd <= 0 then 0e0 end as gain_usd,
+        case when smoothed.change_usd < 0 then -smoothed.change_usd
+            when smoothed.change_usd >= 0 then 0e0 end as loss_usd,
+        case
+            when smoothed.high_gap is null then null
+            when smoothed.high_gap >= smoothed.low_gap and smoothed.high_gap > smoothed.bar_range
+                then smoothed.high_gap
+            when smoothed.low_gap > smoothed.bar_range then smoothed.low_gap
+            else smoothed.bar_range
+        end as true_range_usd,
+        case when smoothed.bar_number >= 20 then smoothed.mean_20 end as sma_20,
+        case when smoothed.bar_number >= 50 then smoothed.mean_50 end as sma_50,
+        case when smoothed.bar_number >= 20 then smoothed.deviation_20 end as deviation_20,
+        smoothed.stoch_k,
+        case when smoothed.stoch_k_count = 3 then smoothed.mean_stoch_k end as stoch_d
+    from smoothed
+    {%- if is_incremental() %}
+    inner join refresh
+        on
+            smoothed.symbol = refresh.symbol
+            and smoothed.bar_hour >= refresh.refresh_from_hour
+    {%- endif %}
+)
+
+select * from final

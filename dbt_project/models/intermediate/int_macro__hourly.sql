@@ -1,0 +1,70 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook='{{ cf_clear_window(by_symbol=false) }}',
+) }}
+
+{%- set columns = var('macro_columns') -%}
+
+with
+
+observations as (
+    select
+        series_id,
+        observation_value,
+        available_at,
+        loaded_at,
+        {{ cf_epoch_hours(cf_day_start('observation_date')) }} as event_hour
+    from {{ ref('stg_macro__observations') }}
+    where series_id in (
+        {%- for name, column in columns.items() -%}
+        '{{ column.series }}'{{ ', ' if not loop.last }}
+        {%- endfor -%}
+    )
+),
+
+facts as (
+    select
+        series_id,
+        event_hour,
+        {{ cf_first_bar_hour('available_at') }} as from_hour,
+        event_hour + 24 * case series_id
+            {% for name, column in columns.items() -%}
+            when '{{ column.series }}' then {{ column.max_age_days }}
+            {% endfor -%}
+        end as until_hour,
+        available_at,
+        loaded_at,
+        observation_value as fact_value
+    from observations
+    -- the stalest series is usable for 21 days
+    where event_hour >= {{ cf_refresh_floor() }} - 24 * 22
+),
+
+{{ cf_asof_intervals('facts', ['series_id']) }},
+
+usable as (
+    {{ cf_clipped_intervals('intervals', ['series_id'], by_symbol=false) }}
+),
+
+hourly as (
+    select
+        {{ cf_expanded_hour('usable', 'from_hour') }} as bar_hour,
+        usable.series_id,
+        usable.fact_value
+    from usable
+    {{ cf_expand_hours('usable', 'from_hour', 'to_hour') }}
+),
+
+final as (
+    select
+        bar_hour,
+        {%- for name, column in columns.items() %}
+        max(case when series_id = '{{ column.series }}' then fact_value end)
+            as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from hourly
+    group by bar_hour
+)
+
+select * from final

@@ -1,0 +1,65 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{% if is_incremental() %}delete from {{ this }} where first_from_hour >= {{ cf_refresh_floor() }} - 24{% endif %}",
+) }}
+
+{#- An article counts for the 24 hours after it was first available, once. Within them each edit stands from
+    its own availability to the next edit's. -#}
+with
+
+articles as (
+    select
+        feed,
+        guid,
+        text_id,
+        category,
+        available_at,
+        loaded_at,
+        {{ cf_first_bar_hour('available_at') }} as from_hour
+    from {{ ref('stg_news__articles') }}
+),
+
+touched as (
+    select distinct
+        feed,
+        guid
+    from articles
+    where from_hour >= {{ cf_refresh_floor() }} - 24
+),
+
+ordered as (
+    select
+        articles.feed,
+        articles.guid,
+        articles.text_id,
+        articles.category,
+        articles.from_hour,
+        min(articles.from_hour) over (partition by articles.feed, articles.guid) as first_from_hour,
+        lead(articles.from_hour) over (
+            partition by articles.feed, articles.guid
+            order by articles.available_at, articles.loaded_at
+        ) as next_from_hour
+    from articles
+    inner join touched
+        on
+            articles.feed = touched.feed
+            and articles.guid = touched.guid
+),
+
+final as (
+    select
+        feed,
+        guid,
+        text_id,
+        category,
+        first_from_hour,
+        from_hour,
+        case when next_from_hour < first_from_hour + 24 then next_from_hour else first_from_hour + 24 end
+            as to_hour
+    from ordered
+    where first_from_hour >= {{ cf_refresh_floor() }} - 24
+)
+
+select * from final
+where to_hour > from_hour

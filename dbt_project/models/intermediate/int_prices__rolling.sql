@@ -1,0 +1,78 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook='{{ cf_clear_window() }}',
+) }}
+
+{#- Sums and changes over the hour grid. A missing hour has no row: frames over bar_hour (a count of hours)
+    see the grid as it is, so that 24 hours are 24 hours across an outage. -#}
+with
+
+bars as (
+    select
+        stored.symbol,
+        stored.bar_hour,
+        stored.first_bar_hour,
+        stored.close_price,
+        stored.volume_usd,
+        stored.volume_base,
+        stored.volume_base
+        * ((stored.high_price + stored.low_price + stored.close_price) / 3) as typical_volume_usd
+    from {{ ref('int_prices__bars') }} as stored
+    {{ cf_join_window('stored', hours_before=169) }}
+),
+
+returns as (
+    select
+        bars.*,
+        ln(close_price / max(close_price) over hour_before) as log_return
+    from bars
+    window hour_before as (
+        partition by symbol order by bar_hour range between 1 preceding and 1 preceding
+    )
+),
+
+windowed as (
+    select
+        symbol,
+        bar_hour,
+        first_bar_hour,
+        close_price,
+        max(close_price) over day_before as close_price_24h_ago,
+        sum(volume_usd) over last_24 as volume_24h,
+        sum(typical_volume_usd) over last_24 as typical_volume_24h,
+        sum(volume_base) over last_24 as volume_base_24h,
+        stddev_samp(log_return) over last_168 as log_return_deviation,
+        count(log_return) over last_168 as log_return_count
+    from returns
+    window
+        day_before as (
+            partition by symbol order by bar_hour range between 24 preceding and 24 preceding
+        ),
+        last_24 as (
+            partition by symbol order by bar_hour range between 23 preceding and current row
+        ),
+        last_168 as (
+            partition by symbol order by bar_hour range between 167 preceding and current row
+        )
+),
+
+final as (
+    select
+        windowed.symbol,
+        windowed.bar_hour,
+        case when windowed.bar_hour - windowed.first_bar_hour >= 23 then windowed.volume_24h end
+            as volume_24h,
+        windowed.close_price - windowed.close_price_24h_ago as price_change_24h,
+        100 * (windowed.close_price - windowed.close_price_24h_ago) / windowed.close_price_24h_ago
+            as price_change_percentage_24h,
+        case when windowed.bar_hour - windowed.first_bar_hour >= 23 then
+            windowed.typical_volume_24h / nullif(windowed.volume_base_24h, 0)
+        end as vwap,
+        case when windowed.log_return_count >= 160 then windowed.log_return_deviation end
+            as price_volatility_7d
+    from windowed
+    {{ cf_join_window('windowed') }}
+)
+
+select * from final

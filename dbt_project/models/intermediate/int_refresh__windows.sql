@@ -1,0 +1,108 @@
+{{ config(materialized='table') }}
+
+{#- A symbol's recursive indicators are seeded by its first 34 bars: a change that early starts it anew. -#}
+{%- set stored_bars = cf_carried_state('int_prices__bars') if cf_keeps_state() else none -%}
+
+with
+
+changes as (
+    select
+        symbol,
+        from_hour
+    from {{ ref('int_refresh__changes') }}
+),
+
+assets as (
+    select symbol from {{ ref('assets') }}
+),
+
+market_wide as (
+    select min(from_hour) as from_hour
+    from changes
+    where symbol is null
+),
+
+own as (
+    select
+        symbol,
+        min(from_hour) as from_hour
+    from changes
+    where symbol is not null
+    group by symbol
+),
+
+earliest as (
+    select
+        assets.symbol,
+        case
+            when own.from_hour is null then market_wide.from_hour
+            when market_wide.from_hour < own.from_hour then market_wide.from_hour
+            else own.from_hour
+        end as from_hour
+    from assets
+    cross join market_wide
+    left join own
+        on assets.symbol = own.symbol
+),
+
+{% if stored_bars is not none -%}
+seeded as (
+    select
+        symbol,
+        bar_hour
+    from {{ stored_bars }}
+    where bar_number = 34
+),
+
+starts as (
+    select
+        earliest.symbol,
+        case when earliest.from_hour > seeded.bar_hour then earliest.from_hour else 0 end
+            as refresh_from_hour
+    from earliest
+    left join seeded
+        on earliest.symbol = seeded.symbol
+    where earliest.from_hour is not null
+),
+
+last_kept as (
+    select
+        starts.symbol,
+        max(stored.bar_hour) as bar_hour
+    from starts
+    inner join {{ stored_bars }} as stored
+        on
+            starts.symbol = stored.symbol
+            and starts.refresh_from_hour > stored.bar_hour
+    group by starts.symbol
+),
+
+final as (
+    select
+        starts.symbol,
+        starts.refresh_from_hour,
+        stored.bar_hour as state_hour,
+        coalesce(stored.bar_number, 0) as state_bar_number,
+        stored.first_bar_hour
+    from starts
+    left join last_kept
+        on starts.symbol = last_kept.symbol
+    left join {{ stored_bars }} as stored
+        on
+            last_kept.symbol = stored.symbol
+            and last_kept.bar_hour = stored.bar_hour
+)
+{%- else -%}
+final as (
+    select
+        symbol,
+        0 as refresh_from_hour,
+        {{ cf_null_bigint() }} as state_hour,
+        0 as state_bar_number,
+        {{ cf_null_bigint() }} as first_bar_hour
+    from earliest
+    where from_hour is not null
+)
+{%- endif %}
+
+select * from final

@@ -1,0 +1,39 @@
+{{ config(materialized='view') }}
+
+with
+
+assets as (
+    select * from {{ ref('assets') }}
+),
+
+bars as (
+    select
+        symbol,
+        min(bar_hour) as first_bar_hour,
+        max(bar_hour) as last_bar_hour,
+        count(*) as bar_count
+    from {{ ref('int_prices__bars') }}
+    group by symbol
+),
+
+final as (
+    select
+        assets.symbol,
+        assets.name as asset_name,
+        assets.aliases,
+        assets.coinbase_id,
+        assets.coingecko_id,
+        assets.coinmetrics_id,
+        assets.stocktwits_id,
+        assets.is_ordinary_word,
+        assets.first_trade_date,
+        assets.last_trade_date,
+        {{ cf_from_epoch_hours('bars.first_bar_hour') }} as first_bar_at,
+        {{ cf_from_epoch_hours('bars.last_bar_hour') }} as last_bar_at,
+        coalesce(bars.bar_count, 0) as bar_count
+    from assets
+    left join bars
+        on assets.symbol = bars.symbol
+)
+
+select * from final
