@@ -1,0 +1,1 @@
+"""The `cfw` command line."""

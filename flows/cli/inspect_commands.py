@@ -1,0 +1,60 @@
+"""Commands that only read: status, tables, doctor."""
+
+from __future__ import annotations
+
+import typer
+
+from flows import inspection
+from flows.cli import output
+from flows.errors import RunError
+from ingestion.config import Settings
+from ingestion.doctor import check_ids
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("status")(status)
+    app.command("tables")(tables)
+    app.command("doctor")(doctor)
+
+
+def status(as_json: output.JsonFlag = False) -> None:
+    """Show, per raw table, how much there is, how fresh it is, and what was refused.
+
+    Example: `cfw status --json`
+    """
+    settings = Settings()
+    raw = inspection.raw_tables(settings)
+    rejected = inspection.rejected_rows(settings)
+    if as_json:
+        output.show_json({"raw_tables": raw, "rejected_rows": rejected})
+        return
+    output.show("Raw tables", raw, as_json=False)
+    output.show("Rejected rows", rejected, as_json=False)
+
+
+def tables(as_json: output.JsonFlag = False) -> None:
+    """List every table and view of the warehouse with its row count.
+
+    Example: `cfw tables`
+    """
+    output.show("Tables", inspection.all_tables(Settings()), as_json=as_json)
+
+
+def doctor(as_json: output.JsonFlag = False) -> None:
+    """Check settings, clock, reachability, and every provider id of the assets.
+
+    Example: `CFW_SYMBOLS=BTC,ETH cfw doctor`
+    """
+    findings = check_ids(Settings())
+    rows = [
+        {"check": f.check, "subject": f.subject, "problem": f.problem, "remedy": f.remedy}
+        for f in findings
+    ]
+    if not rows and not as_json:
+        output.say("doctor: settings, clock, providers and all asset ids are in order")
+        return
+    output.show("Findings", rows, as_json=as_json)
+    if rows:
+        msg = f"doctor: {len(rows)} findings; each line above names its remedy"
+        raise RunError(msg)

@@ -1,0 +1,173 @@
+"""Commands that write: run, ingest, score, transform, demo."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flows import steps
+from flows.cli import output
+from flows.cli.report import print_dbt, print_report, print_scoring, print_sources, print_summary
+from flows.errors import PipelineError, RunError
+from flows.lock import run_lock
+from flows.prefect_local import use_local_server
+from ingestion.config import Settings
+from ingestion.errors import IngestionError
+from ingestion.steps import StepReport, run_step
+
+Wait = Annotated[
+    float, typer.Option(help="Seconds to wait for another run of this warehouse to end.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("run")(run)
+    app.command("ingest")(ingest)
+    app.command("score")(score)
+    app.command("transform")(transform)
+    app.command("demo")(demo)
+
+
+def run(
+    full_refresh: Annotated[bool, typer.Option(help="Build every model anew.")] = False,
+    wait: Wait = 0.0,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Ingest, score and transform: one run of the flow `pipeline`.
+
+    Example: `cfw run --wait 300`
+    """
+    settings = Settings()
+    use_local_server(settings.data_dir)
+    from flows.pipeline import pipeline  # noqa: PLC0415 - Prefect reads its settings on import
+
+    report = pipeline(full_refresh=full_refresh, wait_seconds=wait)
+    print_report(report, as_json=as_json)
+
+
+def ingest(
+    group: Annotated[str, typer.Argument(help="prices, news, onchain, macro, social or all")] = "all",
+    wait: Wait = 0.0,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Read sources and land what is new. A source that fails does not stop the others.
+
+    Example: `CFW_SYMBOLS=BTC,ETH cfw ingest prices`
+    """
+    settings = Settings()
+    names = steps.steps_of(group)
+    reports: list[StepReport] = []
+    failures: list[str] = []
+    with run_lock(settings, wait):
+        steps.prepare(settings)
+        for name in names:
+            try:
+                reports.append(run_step(name, settings))
+            except IngestionError as error:
+                failures.append(str(error))
+    print_sources(reports, as_json=as_json)
+    if failures:
+        raise PipelineError("\n".join(failures))
+
+
+def score(
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many per model.")] = None,
+    wait: Wait = 0.0,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Score the texts that are not scored yet and find the assets they mention.
+
+    Example: `cfw score --limit 1000`
+    """
+    settings = Settings()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=output.errors,
+    )
+    tasks: dict[str, Any] = {}
+    with run_lock(settings, wait), bar:
+        steps.prepare(settings)
+
+        def on_progress(progress: Any) -> None:
+            if progress.key not in tasks:
+                tasks[progress.key] = bar.add_task(progress.key, total=progress.total)
+            bar.update(tasks[progress.key], completed=progress.done)
+
+        report = steps.score(settings, limit, on_progress)
+    print_scoring(report, as_json=as_json)
+    stopped = [f"scoring with {m.key} {m.stopped}" for m in report.models if m.stopped]
+    if stopped:
+        raise RunError("\n".join(stopped))
+
+
+def transform(  # noqa: PLR0913 - each is an option of the command
+    full_refresh: Annotated[bool, typer.Option(help="Build every model anew.")] = False,
+    select: Annotated[list[str] | None, typer.Option(help="dbt node selection.")] = None,
+    as_of: Annotated[str, typer.Option(help="Build as could be known then (ISO 8601).")] = "",
+    loaded_as_of: Annotated[
+        str, typer.Option(help="Build from what the warehouse held then (ISO 8601).")
+    ] = "",
+    build_tag: Annotated[
+        str, typer.Option(help="Schemas of their own: <prefix>_<tag>_marts and so on.")
+    ] = "",
+    tests: Annotated[str, typer.Option(help="batch: the rows just written; all: every row.")] = "batch",
+    wait: Wait = 0.0,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Build and test the models: what is new, everything, or the state of a past moment.
+
+    Example: `cfw transform --as-of 2024-06-01T00:00:00Z --build-tag june`
+    """
+    if tests not in ("batch", "all"):
+        msg = f"--tests {tests}: must be batch or all"
+        raise RunError(msg)
+    settings = Settings()
+    with run_lock(settings, wait):
+        steps.prepare(settings)
+        report = steps.transform(
+            settings,
+            full_refresh=full_refresh,
+            select=select or (),
+            as_of=_moment("--as-of", as_of),
+            loaded_as_of=_moment("--loaded-as-of", loaded_as_of),
+            build_tag=build_tag,
+            tests=tests,
+        )
+    print_dbt(report, as_json=as_json)
+
+
+def demo(
+    path: Annotated[Path, typer.Option(help="The DuckDB file to build.")] = Path("data/demo.duckdb"),
+) -> None:
+    """Build a demo warehouse from the project's own sample, without keys or network.
+
+    Example: `cfw demo`
+    """
+    use_local_server(path.absolute().parent)
+    from flows.demo import run_demo  # noqa: PLC0415 - Prefect reads its settings on import
+
+    report = run_demo(path, output.say)
+    print_report(report, as_json=False)
+    print_summary(Settings(warehouse_url=f"duckdb:///{path.absolute()}", schema_prefix="crypto"))
+
+
+def _moment(option: str, text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"{option} {text}: not a time; write it as 2024-01-31T12:00:00Z"
+        raise RunError(msg) from None
+    if moment.tzinfo is None:
+        msg = f"{option} {text}: has no offset from UTC; write it as {text}Z"
+        raise RunError(msg)
+    return moment.astimezone(UTC)

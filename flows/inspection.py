@@ -1,0 +1,77 @@
+"""What a warehouse holds: rows, freshness, refusals. Reads only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingestion.config import Settings
+from ingestion.destination import Warehouse
+from ingestion.tables import TABLES
+
+#: What a raw table's rows are about: the column whose newest value tells its freshness.
+EVENT_COLUMNS = {
+    "price_bars": "bar_open_at",
+    "asset_snapshots": "captured_at",
+    "onchain_metrics": "day",
+    "macro_observations": "observation_date",
+    "articles": "available_at",
+    "social_posts": "posted_at",
+    "social_engagement": "captured_at",
+    "sentiment_scores": "scored_at",
+    "asset_mentions": "loaded_at",
+    "rejected_rows": "loaded_at",
+}
+
+
+def raw_tables(settings: Settings) -> list[dict[str, Any]]:
+    """Return rows, newest event and newest load of every raw table."""
+    warehouse = Warehouse(settings)
+    result = []
+    for name in TABLES:
+        if not warehouse.has_table(name):
+            result.append({"table": name, "rows": 0, "newest event": None, "newest load": None})
+            continue
+        found = warehouse.query(
+            f"select count(*) as n, max({EVENT_COLUMNS[name]}) as event, "  # noqa: S608
+            f"max(loaded_at) as loaded from {warehouse.table(name)}"
+        )[0]
+        result.append(
+            {
+                "table": name,
+                "rows": found["n"],
+                "newest event": found["event"],
+                "newest load": found["loaded"],
+            }
+        )
+    return result
+
+
+def rejected_rows(settings: Settings) -> list[dict[str, Any]]:
+    """Return the refused rows, counted by source, table and reason; the most frequent first."""
+    warehouse = Warehouse(settings)
+    if not warehouse.has_table("rejected_rows"):
+        return []
+    return warehouse.query(
+        "select source, table_name, reason, count(*) as row_count, "  # noqa: S608
+        f"max(loaded_at) as newest from {warehouse.table('rejected_rows')} "
+        "group by source, table_name, reason order by row_count desc, source, reason"
+    )
+
+
+def all_tables(settings: Settings) -> list[dict[str, Any]]:
+    """Return every table and view of the warehouse's schemas with its rows."""
+    warehouse = Warehouse(settings)
+    found = warehouse.query(
+        "select table_schema as schema_name, table_name, table_type from information_schema.tables "
+        "where table_schema like %s order by table_schema, table_name",
+        (f"{settings.schema_prefix}\\_%",),
+    )
+    result = []
+    for row in found:
+        schema, name = row["schema_name"], row["table_name"]
+        if name.startswith("_dlt") or "_stg_" in schema:
+            continue
+        count = warehouse.query(f'select count(*) as n from {schema}.{name}')[0]["n"]  # noqa: S608
+        kind = "view" if "VIEW" in row["table_type"].upper() else "table"
+        result.append({"schema": schema, "name": name, "kind": kind, "rows": count})
+    return result

@@ -1,0 +1,59 @@
+"""One writer at a time: the run lock of a warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from flows.errors import LockedError
+from ingestion.config import Settings
+from ingestion.engine import duckdb_path
+
+
+def lock_path(settings: Settings) -> Path:
+    """Return the lock's file: beside a DuckDB file, so that every caller meets the same one."""
+    if settings.warehouse_url.startswith("duckdb:///"):
+        path = duckdb_path(settings.warehouse_url)
+        return path.with_name(path.name + ".lock")
+    name = hashlib.sha256(
+        f"{settings.warehouse_url}|{settings.schema_prefix}".encode()
+    ).hexdigest()[:12]
+    return settings.data_dir.absolute() / f"warehouse-{name}.lock"
+
+
+@contextmanager
+def run_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the warehouse for one run.
+
+    The operating system frees the lock when its holder dies, so a kill leaves nothing to clean.
+
+    Args:
+        settings: names the warehouse.
+        wait_seconds: how long to wait for another run before giving up.
+
+    Raises:
+        LockedError: another run holds the warehouse.
+    """
+    path = lock_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_suffix(".holder")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=wait_seconds, poll_interval=0.2)
+    except Timeout:
+        who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another run"
+        msg = f"the warehouse is in use by {who} ({path}); wait for it to end, or use --wait"
+        raise LockedError(msg) from None
+    try:
+        started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        holder.write_text(f"process {os.getpid()} since {started} UTC", encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()

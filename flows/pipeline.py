@@ -1,0 +1,141 @@
+"""The flow `pipeline`: raw sources to the tested mart, one Prefect task per step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows import steps
+from flows.dbt import DbtReport
+from flows.errors import PipelineError
+from flows.lock import run_lock
+from ingestion.config import Settings
+from ingestion.errors import SourceError
+from ingestion.steps import STEPS, StepReport, run_step
+from scoring.work import ScoringReport
+
+from prefect import flow, task  # isort: skip - reads its settings when it is imported
+from prefect.cache_policies import NO_CACHE  # isort: skip
+from prefect.states import State  # isort: skip
+
+_NETWORK_RETRIES = 2
+_RETRY_SECONDS = (5, 20)
+
+
+@dataclass
+class PipelineReport:
+    """What a run did: per source, for the texts, and in dbt.
+
+    Attributes:
+        failures: step name -> one line, for the steps that failed.
+    """
+
+    sources: list[StepReport] = field(default_factory=list)
+    scoring: ScoringReport | None = None
+    dbt: DbtReport | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def new_rows(self) -> int:
+        """Raw rows that this run stored."""
+        return sum(sum(report.rows.values()) for report in self.sources)
+
+
+def _settings(overrides: Mapping[str, Any]) -> Settings:
+    return Settings(**dict(overrides))
+
+
+def _is_of_the_source(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Return whether a failure may pass by itself: a provider's may, a wrong setting stays wrong."""
+    return isinstance(state.result(raise_on_failure=False), SourceError)
+
+
+@task(name="prepare", cache_policy=NO_CACHE)
+def prepare(overrides: dict[str, Any]) -> list[str]:
+    """Create missing raw tables."""
+    return steps.prepare(_settings(overrides))
+
+
+@task(
+    name="ingest",
+    task_run_name="ingest-{name}",
+    retries=_NETWORK_RETRIES,
+    retry_delay_seconds=list(_RETRY_SECONDS),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_is_of_the_source,
+    cache_policy=NO_CACHE,
+)
+def ingest(name: str, overrides: dict[str, Any]) -> StepReport:
+    """Read one provider and land what is new."""
+    return run_step(name, _settings(overrides))
+
+
+@task(name="score", cache_policy=NO_CACHE)
+def score(overrides: dict[str, Any]) -> ScoringReport:
+    """Score the texts that are not scored yet."""
+    return steps.score(_settings(overrides))
+
+
+@task(name="transform", cache_policy=NO_CACHE)
+def transform(overrides: dict[str, Any], full_refresh: bool) -> DbtReport:
+    """Build and test the models; a failed test fails the task."""
+    return steps.transform(_settings(overrides), full_refresh=full_refresh)
+
+
+@flow(name="pipeline", validate_parameters=False)
+def pipeline(
+    sources: Sequence[str] | None = None,
+    overrides: dict[str, Any] | None = None,
+    full_refresh: bool = False,
+    only_capture: bool = False,
+    wait_seconds: float = 0.0,
+) -> PipelineReport:
+    """Ingest every source, score the new texts, build and test the mart.
+
+    A source that fails does not stop the others, nor the mart; the run fails in the end and names it.
+
+    Args:
+        sources: ingestion steps to run; all of them if None.
+        overrides: settings that replace those of the environment (never a secret: Prefect shows them).
+        full_refresh: build every model anew.
+        only_capture: stop after ingestion.
+        wait_seconds: how long to wait for another run of the same warehouse.
+
+    Raises:
+        PipelineError: one line per failed step.
+        LockedError: another run holds the warehouse.
+    """
+    chosen = dict(overrides or {})
+    report = PipelineReport()
+    with run_lock(_settings(chosen), wait_seconds):
+        prepare(chosen)
+        for name in sources if sources is not None else STEPS:
+            state = ingest(name, chosen, return_state=True)
+            if (result := _result(state, name, report)) is not None:
+                report.sources.append(result)
+        if not only_capture:
+            report.scoring = _result(score(chosen, return_state=True), "score", report)
+            _note_scoring(report)
+            built = transform(chosen, full_refresh, return_state=True)
+            report.dbt = _result(built, "transform", report)
+    if report.failures:
+        raise PipelineError("\n".join(report.failures.values()))
+    return report
+
+
+def _result(state: State[Any], name: str, report: PipelineReport) -> Any:
+    """Return a task's result; of a failed one, note the failure and return None."""
+    outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, BaseException):
+        report.failures[name] = str(outcome)
+        return None
+    return outcome
+
+
+def _note_scoring(report: PipelineReport) -> None:
+    if report.scoring is None:
+        return
+    for model in report.scoring.models:
+        if model.stopped:
+            report.failures[f"score {model.key}"] = f"scoring with {model.key} {model.stopped}"

@@ -1,0 +1,48 @@
+"""Settings of the scoring step, read from the environment or `.env` (prefix `CFW_`)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ScoringSettings(BaseSettings):
+    """How and with what the texts are scored.
+
+    Attributes:
+        models_dir: Folder with one sub-folder of weights per model key; it wins over the hub
+            cache, and `cfw models pull` writes into it when it is set.
+        models_file: A registry to use in place of the built-in `scoring/models.toml`.
+        score_models: Comma list of model keys to score with; empty means those the registry
+            enables.
+        hf_home: Home of the Hugging Face cache; empty means the library's own default.
+        offline: Forbid `pull` to use the network. Scoring itself never uses it.
+        device: Where the transformers run; `auto` takes a GPU when there is one.
+        threads: CPU threads of torch; empty leaves torch's own choice.
+        batch_tokens: Padded tokens per batch, the bound on memory.
+        precision: Number format of weights and activations; the softmax is always float32.
+        score_chunk: Texts scored between two loads: what a kill can lose at most.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CFW_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+    )
+
+    models_dir: Path | None = None
+    models_file: Path | None = None
+    score_models: str = ""
+    hf_home: Path | None = None
+    offline: bool = False
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    batch_tokens: int = Field(default=8192, ge=512)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    score_chunk: int = Field(default=500, ge=1)
+
+    def selected_models(self) -> tuple[str, ...]:
+        """Return the model keys asked for, or nothing when the registry decides."""
+        return tuple(key.strip() for key in self.score_models.split(",") if key.strip())

@@ -1,0 +1,318 @@
+"""Scoring work against a small in-memory warehouse: once, resumable, nothing invented."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from scoring.errors import RegistryError
+from scoring.mentions import AssetNames, Mention, MentionFinder
+from scoring.registry import load_registry
+from scoring.scorer import Score
+from scoring.vader import VaderScorer
+from scoring.weights import MissingModel
+from scoring.work import Progress, run
+
+NOW = datetime(2022, 5, 1, 12, tzinfo=UTC)
+FINDER = MentionFinder([AssetNames("BTC", "Bitcoin"), AssetNames("ETH", "Ethereum")])
+DDL = (
+    "create table articles (feed varchar, guid varchar, text_version varchar, category varchar,"
+    " text varchar, available_at timestamptz, loaded_at timestamptz, is_sample boolean)",
+    "create table social_posts (platform varchar, post_id varchar, text_id varchar,"
+    " text varchar, available_at timestamptz, loaded_at timestamptz, is_sample boolean)",
+)
+CREATE = {
+    "sentiment_scores": "text_id varchar, model_id varchar, model_revision varchar, score double,"
+    " confidence double, p_negative double, p_neutral double, p_positive double, label varchar,"
+    " precision varchar, scored_at timestamptz, is_sample boolean, loaded_at timestamptz",
+    "asset_mentions": "text_id varchar, symbol varchar, rule varchar, matched varchar,"
+    " start_offset bigint, end_offset bigint, is_sample boolean, loaded_at timestamptz",
+}
+
+
+class Killed(BaseException):
+    """Stands for the process being killed."""
+
+
+class FakeWarehouse:
+    """The warehouse protocol on an in-memory DuckDB."""
+
+    def __init__(self, *, empty: bool = False) -> None:
+        self.db = duckdb.connect()
+        self.db.execute("set timezone = 'UTC'")
+        self.loads: list[dict[str, int]] = []
+        self.kill_at: int | None = None
+        for statement in () if empty else DDL:
+            self.db.execute(statement)
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
+        cursor = self.db.execute(sql.replace("%s", "?"), list(params))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def table(self, name: str) -> str:
+        return f'main."{name}"'
+
+    def has_table(self, name: str) -> bool:
+        sql = "select count(*) as n from information_schema.tables where table_name = %s"
+        return bool(self.query(sql, [name])[0]["n"])
+
+    def load(
+        self, pipeline_name: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> dict[str, int]:
+        if self.kill_at == len(self.loads):
+            raise Killed
+        for name, rows in tables.items():
+            self.db.execute(f"create table if not exists {name} ({CREATE[name]})")
+            for row in rows:
+                marks = ", ".join("?" * (len(row) + 1))
+                columns = ", ".join([*row, "loaded_at"])
+                values = [*row.values(), NOW]
+                self.db.execute(f"insert into {name} ({columns}) values ({marks})", values)
+        self.loads.append({name: len(rows) for name, rows in tables.items()})
+        return self.loads[-1]
+
+    def article(
+        self,
+        text: str,
+        category: str = "crypto",
+        *,
+        age: int = 0,
+        feed: str = "f",
+        sample: bool = False,
+    ) -> str:
+        text_id = hashlib.sha256(text.encode()).hexdigest()
+        at = NOW - timedelta(hours=age)
+        self.db.execute(
+            "insert into articles values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [feed, text_id[:8], text_id, category, text, at, at, sample],
+        )
+        return text_id
+
+    def post(self, text: str, *, age: int = 0, sample: bool = False) -> str:
+        text_id = hashlib.sha256(text.encode()).hexdigest()
+        at = NOW - timedelta(hours=age)
+        self.db.execute(
+            "insert into social_posts values (?, ?, ?, ?, ?, ?, ?)",
+            ["stocktwits", text_id[:8], text_id, text, at, at, sample],
+        )
+        return text_id
+
+    def scores(self, model_id: str) -> dict[str, dict[str, Any]]:
+        if not self.has_table("sentiment_scores"):
+            return {}
+        rows = self.query("select * from sentiment_scores where model_id = %s", [model_id])
+        assert len({row["text_id"] for row in rows}) == len(rows), "a text was scored twice"
+        return {row["text_id"]: row for row in rows}
+
+
+class FakeScorer:
+    """Scores 0.5, remembers what it was given, and fails on the texts it is told to."""
+
+    precision = "float32"
+
+    def __init__(self, key: str, revision: str = "r1", fail_on: str = "") -> None:
+        self.model_id = load_registry().get(key).id
+        self.model_revision = revision
+        self.fail_on = fail_on
+        self.seen: list[str] = []
+
+    def score(self, texts: Sequence[str]) -> list[Score]:
+        if self.fail_on and any(self.fail_on in text for text in texts):
+            msg = "cannot read\nthis"
+            raise RuntimeError(msg)
+        self.seen += texts
+        return [Score(0.5, 0.7, 0.2, 0.1, 0.7, "positive") for _ in texts]
+
+
+def vader() -> VaderScorer:
+    return VaderScorer(load_registry().get("vader"))
+
+
+def test_each_text_goes_to_the_model_of_its_route() -> None:
+    warehouse = FakeWarehouse()
+    crypto = warehouse.article("Bitcoin rises")
+    market = warehouse.article("Stocks rise", "market")
+    post = warehouse.post("$ETH up")
+    bert, finbert = FakeScorer("cryptobert"), FakeScorer("finbert")
+    report = run(warehouse, [vader(), bert, finbert], FINDER, now=NOW)
+    assert set(warehouse.scores("vader")) == {crypto, market, post}
+    assert set(warehouse.scores(bert.model_id)) == {crypto, post}
+    assert set(warehouse.scores(finbert.model_id)) == {market}
+    assert [(m.key, m.queued, m.scored, m.failed) for m in report.models] == [
+        ("vader", 3, 3, 0),
+        ("cryptobert", 2, 2, 0),
+        ("finbert", 1, 1, 0),
+    ]
+    row = warehouse.scores(bert.model_id)[crypto]
+    assert (row["score"], row["p_positive"], row["label"]) == (0.5, 0.7, "positive")
+    assert row["scored_at"] == NOW
+    assert warehouse.scores("vader")[post]["p_positive"] is None
+
+
+def test_mentions_come_with_the_lexicon_scores_only() -> None:
+    warehouse = FakeWarehouse()
+    text_id = warehouse.article("Bitcoin and ETH")
+    warehouse.article("nothing named")
+    report = run(warehouse, [vader(), FakeScorer("cryptobert")], FINDER, now=NOW)
+    assert warehouse.loads == [
+        {"asset_mentions": 2, "sentiment_scores": 2},
+        {"sentiment_scores": 2},
+    ]
+    assert report.mentions == 2
+    rows = warehouse.query("select * from asset_mentions order by start_offset")
+    assert [
+        (r["text_id"], r["symbol"], r["rule"], r["matched"], r["start_offset"], r["end_offset"])
+        for r in rows
+    ] == [(text_id, "BTC", "name", "Bitcoin", 0, 7), (text_id, "ETH", "ticker", "ETH", 12, 15)]
+
+
+def test_a_second_run_does_nothing_and_a_new_revision_scores_all() -> None:
+    warehouse = FakeWarehouse()
+    for number in range(5):
+        warehouse.article(f"Bitcoin number {number}")
+    run(warehouse, [vader(), FakeScorer("cryptobert")], FINDER, now=NOW)
+    loads = len(warehouse.loads)
+    again = run(warehouse, [vader(), FakeScorer("cryptobert")], FINDER, now=NOW)
+    assert (again.scored, again.failed, len(warehouse.loads)) == (0, 0, loads)
+    fresh = FakeScorer("cryptobert", "r2")
+    assert run(warehouse, [fresh], FINDER, now=NOW).scored == 5
+    counted = warehouse.query(
+        "select model_revision, count(*) as n from sentiment_scores where model_id = %s "
+        "group by 1 order by 1",
+        [fresh.model_id],
+    )
+    assert counted == [{"model_revision": "r1", "n": 5}, {"model_revision": "r2", "n": 5}]
+
+
+def test_one_text_in_many_places_is_scored_once_and_real_wins_over_sample() -> None:
+    warehouse = FakeWarehouse()
+    both = warehouse.article("Bitcoin rises", sample=True)
+    warehouse.article("Bitcoin rises", feed="g", sample=True)
+    assert warehouse.post("Bitcoin rises", sample=False) == both
+    sample = warehouse.article("Bitcoin falls", sample=True)
+    scorer = FakeScorer("cryptobert")
+    run(warehouse, [scorer], FINDER, now=NOW)
+    assert sorted(scorer.seen) == ["Bitcoin falls", "Bitcoin rises"]
+    stored = warehouse.scores(scorer.model_id)
+    assert {key: row["is_sample"] for key, row in stored.items()} == {both: False, sample: True}
+
+
+def test_newest_first_within_the_limit() -> None:
+    warehouse = FakeWarehouse()
+    for age in (3, 1, 5):
+        warehouse.article(f"article {age}", age=age)
+    for age in (2, 4):
+        warehouse.post(f"post {age}", age=age)
+    scorer = FakeScorer("cryptobert")
+    assert run(warehouse, [scorer], FINDER, now=NOW, limit=3).scored == 3
+    assert scorer.seen == ["article 1", "post 2", "article 3"]
+    run(warehouse, [scorer], FINDER, now=NOW, limit=3)
+    assert scorer.seen[3:] == ["post 4", "article 5"]
+
+
+def test_a_failing_text_is_reported_and_tried_again_never_stored() -> None:
+    warehouse = FakeWarehouse()
+    for text in ("one", "poison", "three"):
+        warehouse.article(text)
+    blank = warehouse.article("  ")
+    scorer = FakeScorer("cryptobert", fail_on="poison")
+    (model,) = run(warehouse, [scorer], FINDER, now=NOW).models
+    assert (model.queued, model.scored, model.failed) == (3, 2, 1)
+    assert model.failures[0].reason == "RuntimeError: cannot read this"
+    stored = warehouse.scores(scorer.model_id)
+    assert model.failures[0].text_id not in stored
+    assert blank not in stored
+    cured = FakeScorer("cryptobert")
+    assert run(warehouse, [cured], FINDER, now=NOW).scored == 1
+    assert cured.seen == ["poison"]
+
+
+def test_a_text_whose_mentions_fail_is_not_marked_as_done() -> None:
+    class Fragile(MentionFinder):
+        def find(self, text: str) -> list[Mention]:
+            if "poison" in text:
+                msg = "boom"
+                raise ValueError(msg)
+            return super().find(text)
+
+    warehouse = FakeWarehouse()
+    good = warehouse.article("Bitcoin")
+    bad = warehouse.article("poison Bitcoin")
+    fragile = Fragile([AssetNames("BTC", "Bitcoin")])
+    (model,) = run(warehouse, [vader()], fragile, now=NOW).models
+    assert set(warehouse.scores("vader")) == {good}
+    assert (model.failures[0].text_id, model.failures[0].reason) == (
+        bad,
+        "mentions: ValueError: boom",
+    )
+    assert run(warehouse, [vader()], FINDER, now=NOW).scored == 1
+    assert warehouse.query("select count(*) as n from asset_mentions") == [{"n": 2}]
+
+
+def test_a_model_that_fails_everywhere_stops_early_and_the_others_run() -> None:
+    warehouse = FakeWarehouse()
+    for number in range(30):
+        warehouse.article(f"poison {number}")
+    broken = FakeScorer("cryptobert", fail_on="poison")
+    report = run(warehouse, [broken, vader()], FINDER, now=NOW, chunk_size=10)
+    assert (report.models[0].scored, report.models[0].failed) == (0, 10)
+    assert "all 10 texts of a chunk failed" in report.models[0].stopped
+    assert report.models[1].scored == 30
+    assert any("stopped" in line for line in report.lines())
+
+
+def test_a_kill_between_chunks_loses_one_chunk_and_scores_nothing_twice() -> None:
+    warehouse = FakeWarehouse()
+    for number in range(25):
+        warehouse.article(f"Bitcoin {number}", age=number)
+    scorer = FakeScorer("cryptobert")
+    warehouse.kill_at = 2
+    with pytest.raises(Killed):
+        run(warehouse, [scorer], FINDER, now=NOW, chunk_size=5)
+    assert len(warehouse.scores(scorer.model_id)) == 10
+    warehouse.kill_at = None
+    assert run(warehouse, [scorer], FINDER, now=NOW, chunk_size=5).scored == 15
+    assert len(warehouse.scores(scorer.model_id)) == 25
+
+
+def test_nothing_landed_yet_is_no_error() -> None:
+    report = run(FakeWarehouse(empty=True), [vader(), FakeScorer("finbert")], FINDER, now=NOW)
+    assert [model.queued for model in report.models] == [0, 0]
+
+
+def test_report_and_progress() -> None:
+    warehouse = FakeWarehouse()
+    for number in range(5):
+        warehouse.article(f"text {number}")
+    steps: list[Progress] = []
+    gone = MissingModel("finbert", "x", "no weights", "cfw models pull finbert")
+    report = run(
+        warehouse,
+        [vader()],
+        FINDER,
+        now=NOW,
+        on_progress=steps.append,
+        missing=[gone],
+        chunk_size=2,
+    )
+    assert [(step.key, step.done, step.total) for step in steps] == [
+        ("vader", 2, 5),
+        ("vader", 4, 5),
+        ("vader", 5, 5),
+    ]
+    lines = report.lines()
+    assert lines[0].startswith("vader: 5 of 5 texts scored, 0 failed")
+    assert "type: cfw models pull finbert" in lines[-1]
+
+
+def test_a_naive_clock_and_an_unknown_model_are_errors() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        run(FakeWarehouse(), [], FINDER, now=datetime(2022, 5, 1))  # noqa: DTZ001
+    unknown = FakeScorer("cryptobert")
+    unknown.model_id = "nobody/nothing"
+    with pytest.raises(RegistryError, match="nobody/nothing"):
+        run(FakeWarehouse(), [unknown], FINDER, now=NOW)
