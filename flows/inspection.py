@@ -71,7 +71,7 @@ def all_tables(settings: Settings) -> list[dict[str, Any]]:
         schema, name = row["schema_name"], row["table_name"]
         if name.startswith("_dlt") or "_stg_" in schema:
             continue
-        count = warehouse.query(f'select count(*) as n from {schema}.{name}')[0]["n"]  # noqa: S608
+        count = warehouse.query(f"select count(*) as n from {schema}.{name}")[0]["n"]  # noqa: S608
         kind = "view" if "VIEW" in row["table_type"].upper() else "table"
         result.append({"schema": schema, "name": name, "kind": kind, "rows": count})
     return result
