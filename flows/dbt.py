@@ -59,6 +59,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_TARGET_PATH": str(folder),
         "DBT_LOG_PATH": str(folder / "logs"),
         "DBT_USE_COLORS": "false",
+        "DBT_PACKAGES_INSTALL_PATH": str(folder / "packages"),
     }
 
 

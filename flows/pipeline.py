@@ -121,7 +121,7 @@ def pipeline(
             built = transform(chosen, full_refresh, return_state=True)
             report.dbt = _result(built, "transform", report)
     if report.failures:
-        raise PipelineError("\n".join(report.failures.values()))
+        raise PipelineError("\n".join(dict.fromkeys(report.failures.values())))
     return report
 
 

@@ -72,9 +72,10 @@ def ingest(
                 reports.append(run_step(name, settings))
             except IngestionError as error:
                 failures.append(str(error))
-    print_sources(reports, as_json=as_json)
+    if reports or as_json:
+        print_sources(reports, as_json=as_json)
     if failures:
-        raise PipelineError("\n".join(failures))
+        raise PipelineError("\n".join(dict.fromkeys(failures)))
 
 
 def score(
