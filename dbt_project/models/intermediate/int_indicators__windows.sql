@@ -8,7 +8,7 @@
 
 with
 
-{% if is_incremental() -%}
+{% if is_incremental() %}
 refresh as (
     select
         symbol,
@@ -17,7 +17,7 @@ refresh as (
     from {{ windows }}
 ),
 
-{% endif -%}
+{% endif %}
 bars as (
     select
         stored.symbol,
@@ -27,13 +27,13 @@ bars as (
         stored.low_price,
         stored.close_price
     from {{ ref('int_prices__bars') }} as stored
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     inner join refresh
         on
             stored.symbol = refresh.symbol
             -- the longest window holds 49 bars before the first one to write
             and stored.bar_number > refresh.state_bar_number - 49
-    {%- endif %}
+    {% endif %}
 ),
 
 windowed as (
@@ -68,8 +68,10 @@ windowed as (
 stochastic as (
     select
         windowed.*,
-        case when bar_number >= 14 then
-            100 * (close_price - lowest_14) / nullif(highest_14 - lowest_14, 0)
+        case
+            when windowed.bar_number >= 14 then
+                100 * (windowed.close_price - windowed.lowest_14)
+                / nullif(windowed.highest_14 - windowed.lowest_14, 0)
         end as stoch_k
     from windowed
 ),
@@ -77,8 +79,8 @@ stochastic as (
 smoothed as (
     select
         stochastic.*,
-        avg(stoch_k) over last_3 as mean_stoch_k,
-        count(stoch_k) over last_3 as stoch_k_count
+        avg(stochastic.stoch_k) over last_3 as mean_stoch_k,
+        count(stochastic.stoch_k) over last_3 as stoch_k_count
     from stochastic
     window last_3 as (
         partition by symbol order by bar_number rows between 2 preceding and current row
@@ -91,10 +93,14 @@ final as (
         smoothed.bar_hour,
         smoothed.bar_number,
         smoothed.close_price,
-        case when smoothed.change_usd > 0 then smoothed.change_usd
-            when smoothed.change_usd <= 0 then 0e0 end as gain_usd,
-        case when smoothed.change_usd < 0 then -smoothed.change_usd
-            when smoothed.change_usd >= 0 then 0e0 end as loss_usd,
+        case
+            when smoothed.change_usd > 0 then smoothed.change_usd
+            when smoothed.change_usd <= 0 then 0e0
+        end as gain_usd,
+        case
+            when smoothed.change_usd < 0 then -smoothed.change_usd
+            when smoothed.change_usd >= 0 then 0e0
+        end as loss_usd,
         case
             when smoothed.high_gap is null then null
             when smoothed.high_gap >= smoothed.low_gap and smoothed.high_gap > smoothed.bar_range
@@ -108,12 +114,12 @@ final as (
         smoothed.stoch_k,
         case when smoothed.stoch_k_count = 3 then smoothed.mean_stoch_k end as stoch_d
     from smoothed
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     inner join refresh
         on
             smoothed.symbol = refresh.symbol
             and smoothed.bar_hour >= refresh.refresh_from_hour
-    {%- endif %}
+    {% endif %}
 )
 
 select * from final

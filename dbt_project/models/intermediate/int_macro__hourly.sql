@@ -17,9 +17,10 @@ observations as (
         {{ cf_epoch_hours(cf_day_start('observation_date')) }} as event_hour
     from {{ ref('stg_macro__observations') }}
     where series_id in (
-        {%- for name, column in columns.items() -%}
+        -- noqa: disable=LT02
+        {% for name, column in columns.items() %}
         '{{ column.series }}'{{ ', ' if not loop.last }}
-        {%- endfor -%}
+        {% endfor %}
     )
 ),
 
@@ -29,9 +30,9 @@ facts as (
         event_hour,
         {{ cf_first_bar_hour('available_at') }} as from_hour,
         event_hour + 24 * case series_id
-            {% for name, column in columns.items() -%}
+            {% for name, column in columns.items() %}
             when '{{ column.series }}' then {{ column.max_age_days }}
-            {% endfor -%}
+            {% endfor %}
         end as until_hour,
         available_at,
         loaded_at,
@@ -59,10 +60,10 @@ hourly as (
 final as (
     select
         bar_hour,
-        {%- for name, column in columns.items() %}
+        {% for name, column in columns.items() %}
         max(case when series_id = '{{ column.series }}' then fact_value end)
             as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from hourly
     group by bar_hour
 )

@@ -3,7 +3,7 @@
 -- depends_on: {{ ref('int_refresh__watermarks') }}
 {%- set completed = cf_carried_state('int_refresh__completed') if cf_keeps_state() else none %}
 
-{%- if completed is none %}
+{% if completed is none %}
 with
 
 final as (
@@ -13,7 +13,7 @@ final as (
         0 as from_hour
 )
 
-{%- else %}
+{% else %}
 with
 
 bars as (
@@ -94,7 +94,7 @@ final as (
     select * from post_mentions
 )
 
-{%- endif %}
+{% endif %}
 
 select
     raw_table,

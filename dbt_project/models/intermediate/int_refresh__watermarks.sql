@@ -8,13 +8,13 @@
 with
 
 newest as (
-    {%- for raw_table in raw_tables %}
+    {% for raw_table in raw_tables %}
     select
         '{{ raw_table }}' as raw_table,
         max(landed.loaded_at) as loaded_through
     from {{ source('raw', raw_table) }} as landed
     {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% endfor %}
 ),
 
 final as (

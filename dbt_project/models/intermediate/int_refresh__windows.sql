@@ -45,7 +45,7 @@ earliest as (
         on assets.symbol = own.symbol
 ),
 
-{% if stored_bars is not none -%}
+{% if stored_bars is not none %}
 seeded as (
     select
         symbol,
@@ -92,7 +92,7 @@ final as (
             last_kept.symbol = stored.symbol
             and last_kept.bar_hour = stored.bar_hour
 )
-{%- else -%}
+{% else %}
 final as (
     select
         symbol,
@@ -103,6 +103,6 @@ final as (
     from earliest
     where from_hour is not null
 )
-{%- endif %}
+{% endif %}
 
 select * from final
