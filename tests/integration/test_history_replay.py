@@ -128,6 +128,10 @@ def test_a_second_run_changes_nothing(lived: Lived) -> None:
     lived.warehouse.feed()
     pd.testing.assert_frame_equal(lived.warehouse.transform(), lived.marts[-1])
     assert lived.warehouse.raw_counts() == before
+    windows = lived.warehouse.query(
+        "select count(*) as n from crypto_intermediate.int_refresh__windows"
+    )
+    assert windows[0]["n"] == 0, "nothing new, nothing to build"
 
 
 def _moments() -> list[datetime]:
@@ -182,3 +186,19 @@ def test_the_correction_restates_only_rows_that_contain_the_bar(lived: Lived) ->
         assert_same(old.reset_index(drop=True), new.reset_index(drop=True))
     eth = lambda m: m[(m.symbol == "ETH") & (m.timestamp_iso <= before.timestamp_iso.max())]  # noqa: E731
     assert differences(eth(before).reset_index(drop=True), eth(after).reset_index(drop=True))
+
+
+def test_the_next_hours_cost_hours(lived: Lived) -> None:
+    """Cost follows new data: two more hours open windows of hours, for symbols with bars."""
+    bars = "select max(bar_hour) as hour from crypto_intermediate.int_prices__bars"
+    newest = lived.warehouse.query(bars)[0]["hour"]
+    lived.warehouse.feed(
+        (datetime.fromisoformat(_later(SLICES[-1])) + timedelta(hours=2)).isoformat()
+    )
+    lived.warehouse.transform()
+    windows = lived.warehouse.query("select * from crypto_intermediate.int_refresh__windows")
+    market = lived.warehouse.query("select * from crypto_intermediate.int_refresh__market")
+    assert {row["symbol"] for row in windows} == set(SYMBOLS)
+    for row in (*windows, *market):
+        assert newest - 12 < row["refresh_from_hour"] <= newest + 2, row
+    assert lived.warehouse.query(bars)[0]["hour"] == newest + 2

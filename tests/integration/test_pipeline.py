@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,34 @@ def test_a_failed_dbt_test_fails_the_flow_and_the_next_run_heals(
     _restate_newest_bar(warehouse, low="arg_min(low, loaded_at)", minutes=2)
     assert _run(warehouse, sources=[]).failures == {}
     assert_same(read_mart(built.path), read_mart(warehouse.path))
+
+
+def test_rows_of_a_load_that_was_finished_late_are_not_lost(
+    tmp_path: Path, built: TestWarehouse
+) -> None:
+    """An interrupted load, finished after a build that came between, lands rows dated before it."""
+    warehouse = _copy(built, tmp_path)
+    hole = (
+        "select bar_open_at + interval 1 hour as at from crypto_raw.price_bars as bars "
+        "where symbol = 'BTC' and not exists (select 1 from crypto_raw.price_bars as later "
+        "where later.symbol = 'BTC' and later.bar_open_at = bars.bar_open_at + interval 1 hour) "
+        "order by bar_open_at limit 1"
+    )
+    at = warehouse.query(hole)[0]["at"]
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute(
+            "insert into crypto_raw.price_bars by name select * replace ("
+            "bar_open_at + interval 1 hour as bar_open_at, "
+            "available_at + interval 1 hour as available_at, "
+            "loaded_at - interval 1 hour as loaded_at) from crypto_raw.price_bars "
+            "where symbol = 'BTC' and bar_open_at = ?",
+            [at - timedelta(hours=1)],
+        )
+    assert _run(warehouse, sources=[]).failures == {}
+    mart = read_mart(warehouse.path)
+    assert len(mart) == len(read_mart(built.path)) + 1
+    late = mart[(mart.symbol == "BTC") & (mart.timestamp_iso == at.replace(tzinfo=None))]
+    assert len(late) == 1
 
 
 def test_bad_rows_are_kept_apart_and_the_rest_arrives(

@@ -1,19 +1,13 @@
 {#- Deletes from a table the rows that the current refresh windows will write again.
-    Args: relation (the table), windows (int_refresh__windows), by_symbol (false for tables of the
-    hour alone: they go from the earliest window on). -#}
-{% macro cf_delete_window(relation, windows, by_symbol) -%}
-    {{ return(adapter.dispatch('cf_delete_window', 'crypto_features')(relation, windows, by_symbol)) }}
+    Args: relation (a table with symbol and bar_hour), windows (int_refresh__windows). -#}
+{% macro cf_delete_window(relation, windows) -%}
+    {{ return(adapter.dispatch('cf_delete_window', 'crypto_features')(relation, windows)) }}
 {%- endmacro %}
 
-{% macro duckdb__cf_delete_window(relation, windows, by_symbol) -%}
-    {%- if by_symbol -%}
+{% macro duckdb__cf_delete_window(relation, windows) -%}
     delete from {{ relation }} as stored
     using {{ windows }} as refresh
     where
         stored.symbol = refresh.symbol
         and stored.bar_hour >= refresh.refresh_from_hour
-    {%- else -%}
-    delete from {{ relation }} as stored
-    where stored.bar_hour >= (select min(refresh_from_hour) from {{ windows }})
-    {%- endif -%}
 {%- endmacro %}

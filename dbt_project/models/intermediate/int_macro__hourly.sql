@@ -1,10 +1,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook='{{ cf_clear_window(by_symbol=false) }}',
+    pre_hook='{{ cf_clear_market() }}',
 ) }}
 
 {%- set columns = var('macro_columns') -%}
+{%- set longest_age_days = columns.values() | map(attribute='max_age_days') | max -%}
 
 with
 
@@ -38,8 +39,7 @@ facts as (
         loaded_at,
         observation_value as fact_value
     from observations
-    -- the stalest series is usable for 21 days
-    where event_hour >= {{ cf_refresh_floor() }} - 24 * 22
+    where event_hour >= {{ cf_market_floor() }} - 24 * {{ longest_age_days }}
 ),
 
 {{ cf_asof_intervals('facts', ['series_id']) }},

@@ -7,6 +7,7 @@ with
 
 changes as (
     select
+        raw_table,
         symbol,
         from_hour
     from {{ ref('int_refresh__changes') }}
@@ -46,23 +47,35 @@ earliest as (
 ),
 
 {% if stored_bars is not none %}
-seeded as (
+early_bars as (
     select
         symbol,
-        bar_hour
+        max(case when bar_number = 34 then bar_hour end) as seeded_hour
     from {{ stored_bars }}
-    where bar_number = 34
+    where bar_number in (1, 34)
+    group by symbol
 ),
 
+new_bars as (
+    select distinct symbol
+    from changes
+    where raw_table = 'price_bars'
+),
+
+-- a symbol without any bar has nothing to build, whatever is new in the market
 starts as (
     select
         earliest.symbol,
-        case when earliest.from_hour > seeded.bar_hour then earliest.from_hour else 0 end
+        case when earliest.from_hour > early_bars.seeded_hour then earliest.from_hour else 0 end
             as refresh_from_hour
     from earliest
-    left join seeded
-        on earliest.symbol = seeded.symbol
-    where earliest.from_hour is not null
+    left join early_bars
+        on earliest.symbol = early_bars.symbol
+    left join new_bars
+        on earliest.symbol = new_bars.symbol
+    where
+        earliest.from_hour is not null
+        and (early_bars.symbol is not null or new_bars.symbol is not null)
 ),
 
 last_kept as (
