@@ -15,7 +15,10 @@ _UNUSED = ("SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "TRIGGERS",
 
 def use_local_server(data_dir: Path) -> None:
     """Point Prefect's defaults at ``data_dir``; settings the user made stay as they are."""
-    os.environ.setdefault("PREFECT_HOME", str(data_dir.absolute() / "prefect"))
+    home = data_dir.absolute() / "prefect"
+    # Prefect does not create the folders above its own.
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PREFECT_HOME", str(home))
     # The first start creates the server's database; a busy machine needs more than 20 s.
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     if "PREFECT_API_URL" not in os.environ:
