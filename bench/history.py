@@ -1,5 +1,5 @@
-"""A history of the owner's size, generated: 124 symbols of hourly bars, on-chain days, macro series,
-news with scores and mentions. Every value comes from a fixed seed."""
+"""A history of the owner's size, generated from fixed seeds: 124 symbols of hourly bars, on-chain
+days, macro series, news with scores and mentions."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ def run_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
     path = lock_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = path.with_suffix(".holder")
-    lock = FileLock(path)
+    # Not bound to a thread: an interrupted flow can leave this block from another one.
+    lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=wait_seconds, poll_interval=0.2)
     except Timeout:

@@ -19,8 +19,9 @@ from prefect import flow, task  # isort: skip - reads its settings when it is im
 from prefect.cache_policies import NO_CACHE  # isort: skip
 from prefect.client.schemas.objects import State  # isort: skip
 
-_NETWORK_RETRIES = 2
-_RETRY_SECONDS = (5, 20)
+# The client has retried each request already: one more try, a little later.
+_NETWORK_RETRIES = 1
+_RETRY_SECONDS = 20
 
 
 @dataclass
@@ -61,7 +62,7 @@ def prepare(overrides: dict[str, Any]) -> list[str]:
     name="ingest",
     task_run_name="ingest-{name}",
     retries=_NETWORK_RETRIES,
-    retry_delay_seconds=list(_RETRY_SECONDS),
+    retry_delay_seconds=_RETRY_SECONDS,
     retry_jitter_factor=0.5,
     retry_condition_fn=_is_of_the_source,
     cache_policy=NO_CACHE,
@@ -126,7 +127,14 @@ def pipeline(
 
 
 def _result(state: State[Any], name: str, report: PipelineReport) -> Any:
-    """Return a task's result; of a failed one, note the failure and return None."""
+    """Return a task's result; of a failed one, note the failure and return None.
+
+    Raises:
+        PipelineError: the task was interrupted, so the run is over.
+    """
+    if state.is_crashed() or state.is_cancelled():
+        msg = f"{name}: interrupted; run the same command again to finish the work"
+        raise PipelineError(msg)
     outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):
         report.failures[name] = str(outcome)

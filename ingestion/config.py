@@ -72,7 +72,7 @@ class Settings(BaseSettings):
 
     requests_per_second: float | None = Field(default=None, gt=0)
     http_timeout_seconds: float = Field(default=30.0, gt=0)
-    http_attempts: int = Field(default=5, ge=1)
+    http_attempts: int = Field(default=4, ge=1)
     http_backoff_seconds: float = Field(default=1.0, ge=0)
     user_agent: str = "crypto-feature-warehouse/0.1 (+set CFW_USER_AGENT to name a contact)"
 

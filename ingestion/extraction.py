@@ -79,9 +79,12 @@ class Extraction:
                 logger.warning("%s", error)
                 self.failures.append(error)
                 in_a_row = in_a_row + 1 if error.provider_wide else 0
+                if error.provider_wide and error.status is None:
+                    # No answer at all, after every retry: the next part would wait as long.
+                    in_a_row = max(in_a_row, GIVE_UP_AFTER)
             left = len(waiting) - position - 1
             if one_host and in_a_row >= GIVE_UP_AFTER and left:
-                self.notes.append(f"{left} more not asked after {in_a_row} failures in a row")
+                self.notes.append(f"{left} more not asked: the provider fails as a whole")
                 return
 
     def landed(self, table: Table, parsed: Parsed, *, is_sample: bool) -> Iterator[Chunk]:

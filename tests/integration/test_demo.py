@@ -37,7 +37,8 @@ def test_the_demo_builds_a_mart_and_a_second_one_changes_nothing(tmp_path: Path)
     assert "first full run" not in second
     assert "new raw rows: 0" in second
     hashes = [re.search(r"content hash (\w{64})", text) for text in (first, second)]
-    assert hashes[0] is not None and hashes[1] is not None
+    assert hashes[0] is not None
+    assert hashes[1] is not None
     assert hashes[0][1] == hashes[1][1]
     mart = read_mart(folder / "demo.duckdb")
     assert len(mart.columns) == 53

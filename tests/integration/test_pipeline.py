@@ -115,7 +115,7 @@ def test_a_failed_source_fails_the_run_but_not_the_others(
     tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unreachable source fails its own step; the mart is built; the end names the source."""
-    monkeypatch.setattr(ingest, "retry_delay_seconds", [0, 0])
+    monkeypatch.setattr(ingest, "retry_delay_seconds", 0)
     sandbox.faults.add("/alternative_me", "status", status=503, times=None)
     sandbox.faults.add("/rss", "html", times=None)
     warehouse = _warehouse(tmp_path, sandbox)
