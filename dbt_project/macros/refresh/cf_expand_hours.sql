@@ -3,9 +3,9 @@
     Args: relation (alias in the from clause), from_column, to_column (the hour after the last one). -#}
 {% macro cf_expand_hours(relation, from_column, to_column) -%}
     {%- set length = '(' ~ relation ~ '.' ~ to_column ~ ' - ' ~ relation ~ '.' ~ from_column ~ ')' -%}
-    inner join {{ ref('int_numbers') }} as thousands
+    {{ cf_join_in_order() }} {{ ref('int_numbers') }} as thousands
         on thousands.n <= {{ cf_floor_div(length ~ ' - 1', 1024) }}
-    inner join {{ ref('int_numbers') }} as units
+    {{ cf_join_in_order() }} {{ ref('int_numbers') }} as units
         on units.n < {{ length }} - thousands.n * 1024
 {%- endmacro %}
 

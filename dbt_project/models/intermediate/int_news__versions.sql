@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['feed', 'guid', 'from_hour'],
+    table_indexes=[['first_from_hour'], ['to_hour']],
     pre_hook="{% if is_incremental() %}delete from {{ this }} where first_from_hour >= {{ cf_refresh_floor() }} - 24{% endif %}",
 ) }}
 

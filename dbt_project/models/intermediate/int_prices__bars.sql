@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['symbol', 'bar_hour'],
+    table_indexes=[['symbol', 'bar_number']],
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', table_key=['symbol']) }}
 
 {#- A symbol's recursive indicators are seeded by its first 34 bars: a change that early starts it anew. -#}
 {%- set stored_bars = cf_carried_state('int_prices__bars') if cf_keeps_state() else none -%}

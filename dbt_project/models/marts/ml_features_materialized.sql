@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['symbol', 'timestamp_iso'],
+    table_indexes=[['timestamp_iso']],
     on_schema_change='fail',
     pre_hook='{{ cf_clear_mart_window() }}',
 ) }}
