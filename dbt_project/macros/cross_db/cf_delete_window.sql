@@ -7,14 +7,14 @@
 
 {% macro duckdb__cf_delete_window(relation, windows, by_symbol) -%}
     {%- if by_symbol -%}
-    delete from {{ relation }} as stored
+    delete from {{ relation }} as kept
     using {{ windows }} as refresh
     where
-        stored.symbol = refresh.symbol
-        and stored.bar_hour >= refresh.refresh_from_hour
+        kept.symbol = refresh.symbol
+        and kept.bar_hour >= refresh.refresh_from_hour
     {%- else -%}
-    delete from {{ relation }} as stored
-    where stored.bar_hour >= (select min(refresh_from_hour) from {{ windows }})
+    delete from {{ relation }} as kept
+    where kept.bar_hour >= (select min(refresh_from_hour) from {{ windows }})
     {%- endif -%}
 {%- endmacro %}
 

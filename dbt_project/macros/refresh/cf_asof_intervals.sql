@@ -23,21 +23,7 @@
         from {{ facts }}
     ),
 
-    running as (
-        select
-            {{ keys }},
-            event_hour,
-            from_hour,
-            until_hour,
-            fact_value,
-            max(event_hour) over (
-                partition by {{ keys }}
-                order by from_hour
-                rows between unbounded preceding and current row
-            ) as newest_event_hour
-        from one_per_hour
-        where choice = 1
-    ),
+    {{ cf_running_max('running', 'one_per_hour', keys, 'choice = 1') }},
 
     followed as (
         select

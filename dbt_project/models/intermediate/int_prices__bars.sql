@@ -61,10 +61,11 @@ numbered as (
         chosen.volume_quote,
         chosen.provider,
         chosen.is_sample,
-        row_number() over (partition by chosen.symbol order by chosen.bar_hour) as window_number,
-        min(chosen.bar_hour) over (partition by chosen.symbol) as window_first_hour
+        row_number() over by_hour as window_number,
+        first_value(chosen.bar_hour) over by_hour as window_first_hour
     from chosen
     where chosen.choice = 1
+    window by_hour as (partition by chosen.symbol order by chosen.bar_hour)
 ),
 
 final as (

@@ -68,12 +68,12 @@ starts as (
 last_kept as (
     select
         starts.symbol,
-        max(stored.bar_hour) as bar_hour
+        max(kept.bar_hour) as bar_hour
     from starts
-    inner join {{ stored_bars }} as stored
+    inner join {{ stored_bars }} as kept
         on
-            starts.symbol = stored.symbol
-            and starts.refresh_from_hour > stored.bar_hour
+            starts.symbol = kept.symbol
+            and starts.refresh_from_hour > kept.bar_hour
     group by starts.symbol
 ),
 
@@ -81,16 +81,16 @@ final as (
     select
         starts.symbol,
         starts.refresh_from_hour,
-        stored.bar_hour as state_hour,
-        coalesce(stored.bar_number, 0) as state_bar_number,
-        stored.first_bar_hour
+        kept.bar_hour as state_hour,
+        coalesce(kept.bar_number, 0) as state_bar_number,
+        kept.first_bar_hour
     from starts
     left join last_kept
         on starts.symbol = last_kept.symbol
-    left join {{ stored_bars }} as stored
+    left join {{ stored_bars }} as kept
         on
-            last_kept.symbol = stored.symbol
-            and last_kept.bar_hour = stored.bar_hour
+            last_kept.symbol = kept.symbol
+            and last_kept.bar_hour = kept.bar_hour
 )
 {%- else -%}
 final as (

@@ -10,9 +10,9 @@
 with
 
 bars as (
-    select stored.*
-    from {{ ref('int_prices__bars') }} as stored
-    {{ cf_join_window('stored') }}
+    select kept.*
+    from {{ ref('int_prices__bars') }} as kept
+    {{ cf_join_window('kept') }}
 ),
 
 started as (
