@@ -26,6 +26,7 @@
             on
                 kept.symbol = refresh.symbol
                 and kept.bar_hour >= refresh.refresh_from_hour
+                {{ cf_in_window('kept') }}
         {%- endif %}
     )
 {%- endmacro %}

@@ -48,9 +48,17 @@
     )
 {%- endmacro %}
 
-{#- The hour after the newest bar: intervals end here at the latest. -#}
+{#- The hour after the newest bar: intervals end here at the latest. By symbol first: that is one look into the
+    primary key per symbol. -#}
 {% macro cf_horizon() -%}
-    (select max(newest.bar_hour) + 1 from {{ ref('int_prices__bars') }} as newest)
+    (
+        select max(newest.bar_hour) + 1
+        from (
+            select max(bars.bar_hour) as bar_hour
+            from {{ ref('int_prices__bars') }} as bars
+            group by bars.symbol
+        ) as newest
+    )
 {%- endmacro %}
 
 {#- Select of intervals cut to what this run writes: from the refresh window on (of the symbol, or the

@@ -23,15 +23,16 @@
         on landed.text_id = texts.{{ via_key }}
     {% endif -%}
     where
-        not exists (
-            select 1
-            from {{ completed }} as completed
-            where
-                completed.raw_table = '{{ raw_table }}'
-                and completed.loaded_through >= landed.loaded_at
+        landed.loaded_at > coalesce(
+            (
+                select max(completed.loaded_through)
+                from {{ completed }} as completed
+                where completed.raw_table = '{{ raw_table }}'
+            ),
+            {{ cf_raw_literal('1970-01-01T00:00:00+00:00') }}
         )
         and landed.loaded_at <= (
-            select marks.loaded_through
+            select max(marks.loaded_through)
             from {{ ref('int_refresh__watermarks') }} as marks
             where marks.raw_table = '{{ raw_table }}'
         )

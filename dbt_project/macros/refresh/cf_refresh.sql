@@ -28,14 +28,18 @@
 {%- endmacro %}
 
 {#- Join clause that keeps a relation's rows inside the refresh window, with `hours_before` hours of
-    context before it. Empty in a full build. -#}
-{% macro cf_join_window(alias, hours_before=0) -%}
+    context before it. Empty in a full build. is_stored: the relation is a table, of which only these rows
+    are to be read. -#}
+{% macro cf_join_window(alias, hours_before=0, is_stored=false) -%}
     {%- set windows = ref('int_refresh__windows') -%}
     {%- if is_incremental() -%}
     inner join {{ windows }} as refresh
         on
             {{ alias }}.symbol = refresh.symbol
             and {{ alias }}.bar_hour >= refresh.refresh_from_hour - {{ hours_before }}
+            {%- if is_stored %}
+            {{ cf_in_window(alias, hours_before) }}
+            {%- endif %}
     {%- endif -%}
 {%- endmacro %}
 

@@ -34,6 +34,7 @@ bars as (
             kept.symbol = refresh.symbol
             -- the longest window holds 49 bars before the first one to write
             and kept.bar_number > refresh.state_bar_number - 49
+            {{ cf_in_window('kept', bars_before=49) }}
     {%- endif %}
 ),
 

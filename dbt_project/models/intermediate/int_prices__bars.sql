@@ -30,7 +30,9 @@ hourly as (
             else 99
         end as provider_rank
     from {{ ref('stg_prices__bars') }} as bars
-    where bars.interval_minutes = 60
+    where
+        bars.interval_minutes = 60
+        {{ cf_in_window('bars', time_column='bar_open_at') }}
 ),
 
 in_window as (

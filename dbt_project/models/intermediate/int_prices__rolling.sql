@@ -20,7 +20,7 @@ bars as (
         kept.volume_base
         * ((kept.high_price + kept.low_price + kept.close_price) / 3) as typical_volume_usd
     from {{ ref('int_prices__bars') }} as kept
-    {{ cf_join_window('kept', hours_before=169) }}
+    {{ cf_join_window('kept', hours_before=169, is_stored=true) }}
 ),
 
 returns as (

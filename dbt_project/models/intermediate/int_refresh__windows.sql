@@ -68,13 +68,17 @@ starts as (
 last_kept as (
     select
         starts.symbol,
-        max(kept.bar_hour) as bar_hour
+        -- the last row before the window: read backwards from it, not searched for in the history
+        (
+            select kept.bar_hour
+            from {{ stored_bars }} as kept
+            where
+                kept.symbol = starts.symbol
+                and kept.bar_hour < starts.refresh_from_hour
+            order by kept.bar_hour desc
+            limit 1
+        ) as bar_hour
     from starts
-    inner join {{ stored_bars }} as kept
-        on
-            starts.symbol = kept.symbol
-            and starts.refresh_from_hour > kept.bar_hour
-    group by starts.symbol
 ),
 
 final as (

@@ -4,7 +4,7 @@
     table_key=['symbol', 'timestamp_iso'],
     table_indexes=[['timestamp_iso']],
     on_schema_change='fail',
-    pre_hook='{{ cf_clear_mart_window() }}',
+    pre_hook='{% if is_incremental() %}{{ cf_clear_mart_window(this) }}{% endif %}',
 ) }}
 
 with
@@ -12,7 +12,7 @@ with
 bars as (
     select kept.*
     from {{ ref('int_prices__bars') }} as kept
-    {{ cf_join_window('kept') }}
+    {{ cf_join_window('kept', is_stored=true) }}
 ),
 
 started as (
