@@ -30,12 +30,12 @@ lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --processes 2 dbt_project
+	CFW_WAREHOUSE_URL=duckdb:///:memory: $(BIN)/sqlfluff lint --processes 2 dbt_project
 
 format: setup ## Format Python and SQL
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfluff fix --processes 2 dbt_project
+	CFW_WAREHOUSE_URL=duckdb:///:memory: $(BIN)/sqlfluff fix --processes 2 dbt_project
 
 lock: ## Write requirements.lock anew from requirements.in, keeping the versions it pins
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

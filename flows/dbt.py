@@ -59,6 +59,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_TARGET_PATH": str(folder),
         "DBT_LOG_PATH": str(folder / "logs"),
         "DBT_USE_COLORS": "false",
+        "DBT_PACKAGES_INSTALL_PATH": str(folder / "packages"),
     }
 
 
@@ -102,7 +103,9 @@ def run_dbt(
     seconds = time.monotonic() - started
     nodes = _nodes(results)
     if done.returncode != 0:
-        raise TransformError(_failure(nodes, done.stdout + done.stderr, folder / "logs" / "dbt.log"))
+        raise TransformError(
+            _failure(nodes, done.stdout + done.stderr, folder / "logs" / "dbt.log")
+        )
     ok = [node for node in nodes if node["status"] in ("success", "pass")]
     slowest = sorted(((_name(n), float(n["execution_time"])) for n in ok), key=lambda n: -n[1])
     tests = sum(node["unique_id"].startswith("test.") for node in ok)

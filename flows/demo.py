@@ -1,9 +1,9 @@
 """The demo: the real pipeline against the sandbox's built-in sample, replayed over two days.
 
-News and posts are known from the moment they are first seen, and engagement is what each capture saw. So
-the demo lives through the last two days of its sample: a first full run, captures every six hours, and a
-last full run. Moments that the warehouse has already lived through are left out, which makes a second
-demo a plain run with nothing new.
+News and posts are known from the moment they are first seen, and engagement is what each capture
+saw. So the demo lives through the last two days of its sample: a first full run, captures every six
+hours, and a last full run. Moments that the warehouse has already lived through are left out, which
+makes a second demo a plain run with nothing new.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ def run_demo(path: Path = DEMO_PATH, say: Callable[[str], None] = lambda _: None
         env = sandbox.env()
         end = datetime.fromisoformat(env["CFW_NOW"])
         base = {name.removeprefix("CFW_").lower(): value for name, value in env.items()}
-        base |= {"warehouse_url": url, "data_dir": str(path.absolute().parent), "schema_prefix": "crypto"}
+        base |= {
+            "warehouse_url": url,
+            "data_dir": str(path.absolute().parent),
+            "schema_prefix": "crypto",
+        }
         lived = _lived_through(Settings(**base))
         moment = end - REPLAYED
         while moment < end:
@@ -49,7 +53,9 @@ def run_demo(path: Path = DEMO_PATH, say: Callable[[str], None] = lambda _: None
         return pipeline(overrides=_at(base, end))
 
 
-def _replay(base: dict[str, Any], moment: datetime, start: datetime, say: Callable[[str], None]) -> None:
+def _replay(
+    base: dict[str, Any], moment: datetime, start: datetime, say: Callable[[str], None]
+) -> None:
     if moment == start:
         say(f"{moment:%Y-%m-%d %H:%M} first full run")
         pipeline(overrides=_at(base, moment))

@@ -62,16 +62,16 @@ def all_tables(settings: Settings) -> list[dict[str, Any]]:
     """Return every table and view of the warehouse's schemas with its rows."""
     warehouse = Warehouse(settings)
     found = warehouse.query(
-        "select table_schema as schema_name, table_name, table_type from information_schema.tables "
-        "where table_schema like %s order by table_schema, table_name",
-        (f"{settings.schema_prefix}\\_%",),
+        "select table_schema as schema_name, table_name as name, table_type as kind "
+        "from information_schema.tables order by table_schema, table_name"
     )
     result = []
     for row in found:
-        schema, name = row["schema_name"], row["table_name"]
-        if name.startswith("_dlt") or "_stg_" in schema:
+        schema, name = row["schema_name"], row["name"]
+        is_ours = schema.startswith(f"{settings.schema_prefix}_") and "_stg_" not in schema
+        if not is_ours or name.startswith("_dlt"):
             continue
-        count = warehouse.query(f'select count(*) as n from {schema}.{name}')[0]["n"]  # noqa: S608
-        kind = "view" if "VIEW" in row["table_type"].upper() else "table"
+        count = warehouse.query(f"select count(*) as n from {schema}.{name}")[0]["n"]  # noqa: S608
+        kind = "view" if "VIEW" in row["kind"].upper() else "table"
         result.append({"schema": schema, "name": name, "kind": kind, "rows": count})
     return result

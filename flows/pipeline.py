@@ -17,7 +17,7 @@ from scoring.work import ScoringReport
 
 from prefect import flow, task  # isort: skip - reads its settings when it is imported
 from prefect.cache_policies import NO_CACHE  # isort: skip
-from prefect.states import State  # isort: skip
+from prefect.client.schemas.objects import State  # isort: skip
 
 _NETWORK_RETRIES = 2
 _RETRY_SECONDS = (5, 20)
@@ -47,7 +47,7 @@ def _settings(overrides: Mapping[str, Any]) -> Settings:
 
 
 def _is_of_the_source(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Return whether a failure may pass by itself: a provider's may, a wrong setting stays wrong."""
+    """Return whether a failure may pass by itself: a wrong setting stays wrong."""
     return isinstance(state.result(raise_on_failure=False), SourceError)
 
 
@@ -93,11 +93,12 @@ def pipeline(
 ) -> PipelineReport:
     """Ingest every source, score the new texts, build and test the mart.
 
-    A source that fails does not stop the others, nor the mart; the run fails in the end and names it.
+    A source that fails does not stop the others, nor the mart; the run fails in the end and
+    names it.
 
     Args:
         sources: ingestion steps to run; all of them if None.
-        overrides: settings that replace those of the environment (never a secret: Prefect shows them).
+        overrides: settings that replace the environment's (never a secret: Prefect shows them).
         full_refresh: build every model anew.
         only_capture: stop after ingestion.
         wait_seconds: how long to wait for another run of the same warehouse.
@@ -120,7 +121,7 @@ def pipeline(
             built = transform(chosen, full_refresh, return_state=True)
             report.dbt = _result(built, "transform", report)
     if report.failures:
-        raise PipelineError("\n".join(report.failures.values()))
+        raise PipelineError("\n".join(dict.fromkeys(report.failures.values())))
     return report
 
 

@@ -1,7 +1,7 @@
 """Prefect for one run on one machine: a temporary server in the warehouse's own folder.
 
-Import this before ``prefect``. Where PREFECT_API_URL names a server, that one is used and nothing here
-applies to it.
+Import this before ``prefect``. Where PREFECT_API_URL names a server, that one is used and nothing
+here applies to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _UNUSED = ("SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "TRIGGERS",
 def use_local_server(data_dir: Path) -> None:
     """Point Prefect's defaults at ``data_dir``; settings the user made stay as they are."""
     os.environ.setdefault("PREFECT_HOME", str(data_dir.absolute() / "prefect"))
-    # The first start creates the server's database; a busy machine needs more than the 20 s default.
+    # The first start creates the server's database; a busy machine needs more than 20 s.
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     if "PREFECT_API_URL" not in os.environ:
         # The command line prints each failure as one line; Prefect would add its tracebacks.

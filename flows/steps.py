@@ -92,5 +92,6 @@ def transform(
     if full_refresh:
         arguments.append("--full-refresh")
     if select:
-        arguments += ["--select", *select]
+        # A test that also reads a model left out would meet a table that is not there.
+        arguments += ["--select", *select, "--indirect-selection", "cautious"]
     return run_dbt(settings, arguments, transform_vars(as_of, loaded_as_of, build_tag, tests))

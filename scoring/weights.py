@@ -132,7 +132,10 @@ def load_scorer(spec: ModelSpec, settings: ScoringSettings) -> Scorer:
         return VaderScorer(spec)
     folder = find_weights(spec, settings)
     if folder is None:
-        msg = f"{spec.key}: no weights of {spec.id} on this machine"
+        msg = (
+            f"{spec.key}: no weights of {spec.id} on this machine; "
+            f"fetch them with: cfw models pull {spec.key}"
+        )
         raise WeightsUnavailable(msg)
     scorer = load_transformer(spec, folder, settings)
     wrong = golden_failures(scorer, spec)
@@ -184,9 +187,10 @@ def build_scorers(
         try:
             scorers.append(load_scorer(spec, settings))
         except ScoringError as error:
-            verb = "pull" if isinstance(error, WeightsUnavailable) else "check"
-            remedy = f"cfw models {verb} {spec.key}"
-            missing.append(MissingModel(spec.key, spec.id, str(error), remedy))
+            absent = isinstance(error, WeightsUnavailable)
+            reason = f"no weights of {spec.id} on this machine" if absent else str(error)
+            remedy = f"cfw models {'pull' if absent else 'check'} {spec.key}"
+            missing.append(MissingModel(spec.key, spec.id, reason, remedy))
     return scorers, missing
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import typer
 
 from flows import inspection
@@ -47,14 +49,13 @@ def doctor(as_json: output.JsonFlag = False) -> None:
     Example: `CFW_SYMBOLS=BTC,ETH cfw doctor`
     """
     findings = check_ids(Settings())
-    rows = [
-        {"check": f.check, "subject": f.subject, "problem": f.problem, "remedy": f.remedy}
-        for f in findings
-    ]
-    if not rows and not as_json:
-        output.say("doctor: settings, clock, providers and all asset ids are in order")
-        return
-    output.show("Findings", rows, as_json=as_json)
-    if rows:
-        msg = f"doctor: {len(rows)} findings; each line above names its remedy"
+    rows = [asdict(finding) for finding in findings if as_json or finding.level != "ok"]
+    if as_json or rows:
+        output.show("Findings", rows, as_json=as_json)
+    fine = sum(finding.level == "ok" for finding in findings)
+    errors = sum(finding.level == "error" for finding in findings)
+    if not as_json:
+        output.say(f"doctor: {fine} of {len(findings)} checks in order")
+    if errors:
+        msg = f"doctor: {errors} errors; each line above names its remedy"
         raise RunError(msg)

@@ -22,6 +22,17 @@ def list_command(as_json: output.JsonFlag = False) -> None:
     """
     settings = ScoringSettings()
     rows = [asdict(row) for row in list_models(settings, load_registry(settings.models_file))]
+    if not as_json:
+        rows = [
+            {
+                "model": row["key"],
+                "id": row["model_id"],
+                "revision": row["revision"][:12] or None,
+                "enabled": row["enabled"],
+                "weights": row["status"],
+            }
+            for row in rows
+        ]
     output.show("Models", rows, as_json=as_json)
 
 

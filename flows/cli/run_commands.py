@@ -44,14 +44,16 @@ def run(
     """
     settings = Settings()
     use_local_server(settings.data_dir)
-    from flows.pipeline import pipeline  # noqa: PLC0415 - Prefect reads its settings on import
+    from flows.pipeline import pipeline
 
     report = pipeline(full_refresh=full_refresh, wait_seconds=wait)
     print_report(report, as_json=as_json)
 
 
 def ingest(
-    group: Annotated[str, typer.Argument(help="prices, news, onchain, macro, social or all")] = "all",
+    group: Annotated[
+        str, typer.Argument(help="prices, news, onchain, macro, social or all")
+    ] = "all",
     wait: Wait = 0.0,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -70,9 +72,10 @@ def ingest(
                 reports.append(run_step(name, settings))
             except IngestionError as error:
                 failures.append(str(error))
-    print_sources(reports, as_json=as_json)
+    if reports or as_json:
+        print_sources(reports, as_json=as_json)
     if failures:
-        raise PipelineError("\n".join(failures))
+        raise PipelineError("\n".join(dict.fromkeys(failures)))
 
 
 def score(
@@ -108,7 +111,7 @@ def score(
         raise RunError("\n".join(stopped))
 
 
-def transform(  # noqa: PLR0913 - each is an option of the command
+def transform(
     full_refresh: Annotated[bool, typer.Option(help="Build every model anew.")] = False,
     select: Annotated[list[str] | None, typer.Option(help="dbt node selection.")] = None,
     as_of: Annotated[str, typer.Option(help="Build as could be known then (ISO 8601).")] = "",
@@ -118,7 +121,9 @@ def transform(  # noqa: PLR0913 - each is an option of the command
     build_tag: Annotated[
         str, typer.Option(help="Schemas of their own: <prefix>_<tag>_marts and so on.")
     ] = "",
-    tests: Annotated[str, typer.Option(help="batch: the rows just written; all: every row.")] = "batch",
+    tests: Annotated[
+        str, typer.Option(help="batch: the rows just written; all: every row.")
+    ] = "batch",
     wait: Wait = 0.0,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -145,14 +150,16 @@ def transform(  # noqa: PLR0913 - each is an option of the command
 
 
 def demo(
-    path: Annotated[Path, typer.Option(help="The DuckDB file to build.")] = Path("data/demo.duckdb"),
+    path: Annotated[Path, typer.Option(help="The DuckDB file to build.")] = Path(
+        "data/demo.duckdb"
+    ),
 ) -> None:
     """Build a demo warehouse from the project's own sample, without keys or network.
 
     Example: `cfw demo`
     """
     use_local_server(path.absolute().parent)
-    from flows.demo import run_demo  # noqa: PLC0415 - Prefect reads its settings on import
+    from flows.demo import run_demo
 
     report = run_demo(path, output.say)
     print_report(report, as_json=False)

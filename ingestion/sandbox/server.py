@@ -13,6 +13,7 @@ from datetime import datetime
 import uvicorn
 
 from ingestion.sandbox.app import create_app
+from ingestion.sandbox.catalogue import DEFAULT_SEED, read_seed
 from ingestion.sandbox.faults import FaultBoard, RequestCounter
 from ingestion.sandbox.model import SandboxData, midnight
 from ingestion.sandbox.state import SandboxState, iso
@@ -139,7 +140,14 @@ def sandbox_env(data: SandboxData, base_url: str) -> dict[str, str]:
         "CFW_SYMBOLS": ",".join(data.symbols()),
         "CFW_NOW": iso(now),
         "CFW_REQUESTS_PER_SECOND": "1000000",
+        "CFW_STOCKTWITS_MAX_PAGES": "10000",
     }
+    # The folder's exchange is not Coinbase: what Coinbase does not list is served all the same.
+    unlisted = sorted(
+        set(data.symbols()) - {a.symbol for a in read_seed(DEFAULT_SEED) if a.coinbase_id}
+    )
+    if unlisted:
+        env["CFW_COINBASE_PRODUCTS"] = ",".join(f"{symbol}={symbol}-USD" for symbol in unlisted)
     first = data.first_moment()
     if first is not None:
         env["CFW_HISTORY_START"] = iso(midnight(first.date()))

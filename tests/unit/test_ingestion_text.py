@@ -12,7 +12,7 @@ from ingestion.text import article_text, clean_text, strip_controls, text_hash
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        ("Bitcoin &amp; ETF&#8217;s rally", "Bitcoin & ETF’s rally"),
+        ("Bitcoin &amp; ETF&#8217;s rally", "Bitcoin & ETF\u2019s rally"),
         ("<p style='x'>Up <b>5%</b></p><img src=a>", "Up 5%"),
         ("&lt;p&gt;escaped &amp;amp; twice&lt;/p&gt;", "escaped & twice"),
         ("a<script>alert('x')</script>b", "a b"),

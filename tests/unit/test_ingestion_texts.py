@@ -41,7 +41,7 @@ def articles(*items: str, is_archive: bool = False) -> Parsed:
 
 def test_an_item_becomes_an_article() -> None:
     (row,) = articles(ITEM).rows
-    assert row["text"] == "Solana & friends’ day. A summary"
+    assert row["text"] == "Solana & friends\u2019 day. A summary"
     assert row["text_version"] == text_hash(row["text"])
     assert row["published_at"] == datetime(2026, 9, 7, 12, 8, 11, tzinfo=UTC)
     assert (row["guid"], row["author"]) == ("439b6a6f", "A. Writer")

@@ -22,6 +22,28 @@
     {{ return(mysql__get_empty_schema_sql(columns)) }}
 {%- endmacro %}
 
+{#- The type of a contract as `cast` writes it on MySQL. -#}
 {% macro cf_cast_type(data_type) -%}
-    {{ return(data_type | lower | replace('varchar', 'char') | replace('bigint', 'signed')) }}
+    {%- set casts = {'varchar': 'char', 'text': 'char', 'bigint': 'signed', 'boolean': 'signed'} -%}
+    {%- set name = data_type | lower -%}
+    {%- set base = name.split('(')[0] -%}
+    {{ return(name.replace(base, casts.get(base, base))) }}
+{%- endmacro %}
+
+{#- Contracts compare types as the driver names them, which is finer than a contract is: a boolean expression comes as
+    INT or BIGINT, a text as VAR_STRING or BLOB by its length. -#}
+{% macro mysql__format_column(column) -%}
+    {%- set families = {
+        'TINY': 'integer', 'SHORT': 'integer', 'INT24': 'integer', 'LONG': 'integer', 'LONGLONG': 'integer',
+        'VAR_STRING': 'text', 'STRING': 'text', 'VARCHAR': 'text', 'BLOB': 'text', 'MEDIUM_BLOB': 'text',
+        'LONG_BLOB': 'text', 'TINY_BLOB': 'text',
+    } -%}
+    {%- set family = families.get(column.dtype, column.dtype) -%}
+    {{ return({
+        'name': column.name, 'data_type': column.dtype, 'formatted': column.column | lower ~ ' ' ~ family
+    }) }}
+{%- endmacro %}
+
+{% macro mariadb__format_column(column) -%}
+    {{ return(mysql__format_column(column)) }}
 {%- endmacro %}

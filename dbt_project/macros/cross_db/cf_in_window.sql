@@ -24,8 +24,8 @@
     {{ return(mysql__cf_in_window(alias, hours_before, time_column, bars_before)) }}
 {%- endmacro %}
 
-{#- The windows as constants, read when the model is compiled. by_symbol=false: the earliest one for all. -#}
-{% macro cf_window_ranges(windows, alias=none, hours_before=0, by_symbol=true, time_column=none, bars_before=none) -%}
+{#- The windows as constants, read when the model is compiled. -#}
+{% macro cf_window_ranges(windows, alias=none, hours_before=0, time_column=none, bars_before=none) -%}
     {%- set prefix = alias ~ '.' if alias else '' -%}
     {%- set symbols_by_start = {} -%}
     {%- if execute -%}
@@ -48,9 +48,7 @@
     {%- endfor -%}
     {%- if not ranges -%}
     1 = 0
-    {%- elif by_symbol -%}
-    ({{ ranges | join(' or ') }})
     {%- else -%}
-    {{ prefix }}bar_hour >= {{ symbols_by_start | min - hours_before }}
+    ({{ ranges | join(' or ') }})
     {%- endif -%}
 {%- endmacro %}

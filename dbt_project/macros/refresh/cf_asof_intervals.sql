@@ -18,7 +18,7 @@
             fact_value,
             row_number() over (
                 partition by {{ keys }}, from_hour
-                order by event_hour desc, available_at desc, loaded_at desc
+                order by event_hour desc, available_at desc, loaded_at desc, fact_value desc
             ) as choice
         from {{ facts }}
     ),
@@ -84,7 +84,7 @@
             case when spans.from_hour < refresh.refresh_from_hour then refresh.refresh_from_hour
                 else spans.from_hour end as from_hour,
             {%- elif is_incremental() -%}
-            case when spans.from_hour < {{ cf_refresh_floor() }} then {{ cf_refresh_floor() }}
+            case when spans.from_hour < {{ cf_market_floor() }} then {{ cf_market_floor() }}
                 else spans.from_hour end as from_hour,
             {%- else -%}
             spans.from_hour,

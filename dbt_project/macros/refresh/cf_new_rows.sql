@@ -1,13 +1,13 @@
-{#- The earliest bar hour touched by rows of a raw table that landed since the last completed build.
+{#- The earliest bar hour touched by the new rows of a raw table.
     Args:
-        completed: relation of the watermarks that build left behind.
         raw_table: the raw table whose new rows count.
         time_column: `bar_open_at` for bars (the bar itself), else `available_at` (the first bar that may
             use the fact).
         symbol: expression of the symbol it belongs to; none where it concerns every symbol.
         via, via_key: raw table of texts through which scores and mentions get their time.
     Rows later than this run's own watermark are left for the next run. -#}
-{% macro cf_new_rows(completed, raw_table, time_column, symbol=none, via=none, via_key=none) -%}
+{% macro cf_new_rows(raw_table, time_column, symbol=none, via=none, via_key=none) -%}
+    {%- set marks = ref('int_refresh__watermarks') -%}
     {%- set timed = 'texts' if via else 'landed' -%}
     select
         '{{ raw_table }}' as raw_table,
@@ -23,17 +23,11 @@
         on landed.text_id = texts.{{ via_key }}
     {% endif -%}
     where
-        landed.loaded_at > coalesce(
-            (
-                select max(completed.loaded_through)
-                from {{ completed }} as completed
-                where completed.raw_table = '{{ raw_table }}'
-            ),
-            {{ cf_raw_literal('1970-01-01T00:00:00+00:00') }}
+        landed.loaded_at > (
+            select marks.read_from from {{ marks }} as marks where marks.raw_table = '{{ raw_table }}'
         )
         and landed.loaded_at <= (
-            select max(marks.loaded_through)
-            from {{ ref('int_refresh__watermarks') }} as marks
+            select marks.loaded_through from {{ marks }} as marks
             where marks.raw_table = '{{ raw_table }}'
         )
     {% if symbol -%}

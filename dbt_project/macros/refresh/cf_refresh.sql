@@ -20,34 +20,42 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{#- Pre-hook of the incremental models: clears what this run writes again. -#}
-{% macro cf_clear_window(by_symbol=true) -%}
+{#- Pre-hooks of the incremental models: clear what this run writes again. -#}
+{% macro cf_clear_window() -%}
     {%- if is_incremental() -%}
-        {{ cf_delete_window(this, ref('int_refresh__windows'), by_symbol) }}
+        {{ cf_delete_window(this, ref('int_refresh__windows')) }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Join clause that keeps a relation's rows inside the refresh window, with `hours_before` hours of
-    context before it. Empty in a full build. is_stored: the relation is a table, of which only these rows
-    are to be read. -#}
-{% macro cf_join_window(alias, hours_before=0, is_stored=false) -%}
+{% macro cf_clear_market(hour_column='bar_hour', hours_before=0) -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    where {{ hour_column }} >= {{ cf_market_floor() }} - {{ hours_before }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Join clause that keeps rows inside the refresh window of their symbol. Empty in a full build.
+    Args: alias (the relation with the symbol), hours_before (context kept before the window), hour (the
+    expression that must lie in the window; the relation's bar_hour by default), is_stored (the relation
+    is a table, of which only these rows are to be read). -#}
+{% macro cf_join_window(alias, hours_before=0, hour=none, is_stored=false) -%}
     {%- set windows = ref('int_refresh__windows') -%}
     {%- if is_incremental() -%}
     inner join {{ windows }} as refresh
         on
             {{ alias }}.symbol = refresh.symbol
-            and {{ alias }}.bar_hour >= refresh.refresh_from_hour - {{ hours_before }}
+            and {{ hour or alias ~ '.bar_hour' }} >= refresh.refresh_from_hour - {{ hours_before }}
             {%- if is_stored %}
             {{ cf_in_window(alias, hours_before) }}
             {%- endif %}
     {%- endif -%}
 {%- endmacro %}
 
-{#- The first hour any symbol builds again; 0 in a full build. -#}
-{% macro cf_refresh_floor() -%}
-    {%- set windows = ref('int_refresh__windows') -%}
+{#- The first hour that market-wide models build again; 0 in a full build. -#}
+{% macro cf_market_floor() -%}
+    {%- set market = ref('int_refresh__market') -%}
     {%- if is_incremental() -%}
-    (select min(windows.refresh_from_hour) from {{ windows }} as windows)
+    (select market.refresh_from_hour from {{ market }} as market)
     {%- else -%}
     0
     {%- endif -%}

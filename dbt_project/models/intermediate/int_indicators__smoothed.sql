@@ -15,7 +15,9 @@
 
 with
 
-{{ cf_smoothing_bars(ref('int_indicators__windows'), ['close_price', 'gain_usd', 'loss_usd', 'true_range_usd']) }},
+{{ cf_smoothing_bars(
+    ref('int_indicators__windows'), ['close_price', 'gain_usd', 'loss_usd', 'true_range_usd']
+) }},
 
 {{ cf_smoothing_steps(means) }},
 

@@ -9,7 +9,7 @@
 
 with
 
-{% if is_incremental() -%}
+{% if is_incremental() %}
 refresh as (
     select
         symbol,
@@ -18,7 +18,7 @@ refresh as (
     from {{ windows }}
 ),
 
-{% endif -%}
+{% endif %}
 bars as (
     select
         kept.symbol,
@@ -28,14 +28,14 @@ bars as (
         kept.low_price,
         kept.close_price
     from {{ ref('int_prices__bars') }} as kept
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     inner join refresh
         on
             kept.symbol = refresh.symbol
             -- the longest window holds 49 bars before the first one to write
             and kept.bar_number > refresh.state_bar_number - 49
             {{ cf_in_window('kept', bars_before=49) }}
-    {%- endif %}
+    {% endif %}
 ),
 
 windowed as (
@@ -70,8 +70,10 @@ windowed as (
 stochastic as (
     select
         windowed.*,
-        case when bar_number >= 14 then
-            100 * (close_price - lowest_14) / nullif(highest_14 - lowest_14, 0)
+        case
+            when windowed.bar_number >= 14 then
+                100 * (windowed.close_price - windowed.lowest_14)
+                / nullif(windowed.highest_14 - windowed.lowest_14, 0)
         end as stoch_k
     from windowed
 ),
@@ -79,8 +81,8 @@ stochastic as (
 smoothed as (
     select
         stochastic.*,
-        avg(stoch_k) over last_3 as mean_stoch_k,
-        count(stoch_k) over last_3 as stoch_k_count
+        avg(stochastic.stoch_k) over last_3 as mean_stoch_k,
+        count(stochastic.stoch_k) over last_3 as stoch_k_count
     from stochastic
     window last_3 as (
         partition by symbol order by bar_number rows between 2 preceding and current row
@@ -93,10 +95,14 @@ final as (
         smoothed.bar_hour,
         smoothed.bar_number,
         smoothed.close_price,
-        case when smoothed.change_usd > 0 then smoothed.change_usd
-            when smoothed.change_usd <= 0 then 0e0 end as gain_usd,
-        case when smoothed.change_usd < 0 then -smoothed.change_usd
-            when smoothed.change_usd >= 0 then 0e0 end as loss_usd,
+        case
+            when smoothed.change_usd > 0 then smoothed.change_usd
+            when smoothed.change_usd <= 0 then 0e0
+        end as gain_usd,
+        case
+            when smoothed.change_usd < 0 then -smoothed.change_usd
+            when smoothed.change_usd >= 0 then 0e0
+        end as loss_usd,
         case
             when smoothed.high_gap is null then null
             when smoothed.high_gap >= smoothed.low_gap and smoothed.high_gap > smoothed.bar_range
@@ -110,12 +116,12 @@ final as (
         smoothed.stoch_k,
         case when smoothed.stoch_k_count = 3 then smoothed.mean_stoch_k end as stoch_d
     from smoothed
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     inner join refresh
         on
             smoothed.symbol = refresh.symbol
             and smoothed.bar_hour >= refresh.refresh_from_hour
-    {%- endif %}
+    {% endif %}
 )
 
 select * from final

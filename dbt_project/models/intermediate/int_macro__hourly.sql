@@ -2,10 +2,11 @@
     materialized='incremental',
     incremental_strategy='append',
     table_key=['bar_hour'],
-    pre_hook='{{ cf_clear_window(by_symbol=false) }}',
+    pre_hook='{{ cf_clear_market() }}',
 ) }}
 
 {%- set columns = var('macro_columns') -%}
+{%- set longest_age_days = columns.values() | map(attribute='max_age_days') | max -%}
 
 with
 
@@ -18,9 +19,10 @@ observations as (
         {{ cf_epoch_hours(cf_day_start('observation_date')) }} as event_hour
     from {{ ref('stg_macro__observations') }}
     where series_id in (
-        {%- for name, column in columns.items() -%}
+        -- noqa: disable=LT02
+        {% for name, column in columns.items() %}
         '{{ column.series }}'{{ ', ' if not loop.last }}
-        {%- endfor -%}
+        {% endfor %}
     )
 ),
 
@@ -30,16 +32,15 @@ facts as (
         event_hour,
         {{ cf_first_bar_hour('available_at') }} as from_hour,
         event_hour + 24 * case series_id
-            {% for name, column in columns.items() -%}
+            {% for name, column in columns.items() %}
             when '{{ column.series }}' then {{ column.max_age_days }}
-            {% endfor -%}
+            {% endfor %}
         end as until_hour,
         available_at,
         loaded_at,
         observation_value as fact_value
     from observations
-    -- the stalest series is usable for 21 days
-    where event_hour >= {{ cf_refresh_floor() }} - 24 * 22
+    where event_hour >= {{ cf_market_floor() }} - 24 * {{ longest_age_days }}
 ),
 
 {{ cf_asof_intervals('facts', ['series_id']) }},
@@ -60,10 +61,10 @@ hourly as (
 final as (
     select
         bar_hour,
-        {%- for name, column in columns.items() %}
+        {% for name, column in columns.items() %}
         max(case when series_id = '{{ column.series }}' then fact_value end)
             as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% endfor %}
     from hourly
     group by bar_hour
 )

@@ -20,7 +20,8 @@ articles as (
     from {{ ref('int_news__scored') }} as scored
     inner join {{ ref('stg_scoring__mentions') }} as mentions
         on scored.text_id = mentions.text_id
-    where scored.category = 'crypto' and scored.to_hour > {{ cf_refresh_floor() }}
+    {{ cf_join_window('mentions', hour='scored.to_hour - 1') }}
+    where scored.category = 'crypto'
 ),
 
 hourly as (

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     table_key=['bar_hour'],
-    pre_hook='{{ cf_clear_window(by_symbol=false) }}',
+    pre_hook='{{ cf_clear_market() }}',
 ) }}
 
 {#- Articles of the market feeds, and crypto articles that mention no coin. -#}
@@ -18,7 +18,7 @@ articles as (
         scored.vader_score
     from {{ ref('int_news__scored') }} as scored
     where
-        scored.to_hour > {{ cf_refresh_floor() }}
+        scored.to_hour > {{ cf_market_floor() }}
         and (
             scored.category = 'market'
             or not exists (
@@ -49,7 +49,7 @@ final as (
         avg(case when category = 'crypto' then cryptobert_score end) as avg_cryptobert_score,
         avg(case when category = 'crypto' then vader_score end) as avg_vader_score
     from hourly
-    where bar_hour >= {{ cf_refresh_floor() }}
+    where bar_hour >= {{ cf_market_floor() }}
     group by bar_hour
 )
 

@@ -20,19 +20,20 @@ final as (
         versions.category,
         versions.from_hour,
         versions.to_hour,
-        {% for role in models -%}
+        -- noqa: disable=LT02
+        {% for role in models %}
         {{ role }}.score as {{ role }}_score{{ ',' if not loop.last }}
         {% endfor %}
     from versions
-    {%- for role, model in models.items() %}
+    {% for role, model in models.items() %}
     left join scores as {{ role }}
         on
             versions.text_id = {{ role }}.text_id
             and {{ role }}.model_id = '{{ model.id }}'
             and {{ role }}.model_revision = '{{ model.revision }}'
-    {%- endfor %}
+    {% endfor %}
     where
-        {% for role in models -%}
+        {% for role in models %}
         {{ 'or ' if not loop.first }}{{ role }}.score is not null
         {% endfor %}
 )

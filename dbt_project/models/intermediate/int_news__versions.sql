@@ -3,7 +3,7 @@
     incremental_strategy='append',
     table_key=['feed', 'guid', 'from_hour'],
     table_indexes=[['first_from_hour'], ['to_hour']],
-    pre_hook="{% if is_incremental() %}delete from {{ this }} where first_from_hour >= {{ cf_refresh_floor() }} - 24{% endif %}",
+    pre_hook="{{ cf_clear_market('first_from_hour', hours_before=24) }}",
 ) }}
 
 {#- An article counts for the 24 hours after it was first available, once. Within them each edit stands from
@@ -27,7 +27,7 @@ touched as (
         feed,
         guid
     from articles
-    where from_hour >= {{ cf_refresh_floor() }} - 24
+    where from_hour >= {{ cf_market_floor() }} - 24
 ),
 
 ordered as (
@@ -60,7 +60,7 @@ final as (
         case when next_from_hour < first_from_hour + 24 then next_from_hour else first_from_hour + 24 end
             as to_hour
     from ordered
-    where first_from_hour >= {{ cf_refresh_floor() }} - 24
+    where first_from_hour >= {{ cf_market_floor() }} - 24
 )
 
 select * from final

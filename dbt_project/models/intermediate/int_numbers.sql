@@ -5,10 +5,10 @@
 with
 
 digits as (
-    {%- for digit in range(8) %}
+    {% for digit in range(8) %}
     select {{ digit }} as digit
     {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% endfor %}
 ),
 
 numbers as (

@@ -19,10 +19,14 @@ flow_pairs as (
         inflow.symbol,
         inflow.day,
         inflow.metric_value - outflow.metric_value as metric_value,
-        case when inflow.available_at > outflow.available_at then inflow.available_at
-            else outflow.available_at end as available_at,
-        case when inflow.loaded_at > outflow.loaded_at then inflow.loaded_at
-            else outflow.loaded_at end as loaded_at,
+        case
+            when inflow.available_at > outflow.available_at then inflow.available_at
+            else outflow.available_at
+        end as available_at,
+        case
+            when inflow.loaded_at > outflow.loaded_at then inflow.loaded_at
+            else outflow.loaded_at
+        end as loaded_at,
         inflow.available_at as inflow_available_at,
         outflow.available_at as outflow_available_at
     from metrics as inflow

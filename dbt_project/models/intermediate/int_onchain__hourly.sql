@@ -22,12 +22,12 @@ facts as (
         facts.loaded_at,
         facts.fact_value
     from {{ ref('int_onchain__facts') }} as facts
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     inner join {{ windows }} as refresh
         on
             facts.symbol = refresh.symbol
             and facts.event_hour >= refresh.refresh_from_hour - {{ max_age_hours }}
-    {%- endif %}
+    {% endif %}
     where facts.metric <> 'circulating_supply'
 ),
 

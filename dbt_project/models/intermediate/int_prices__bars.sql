@@ -24,9 +24,9 @@ hourly as (
         bars.provider,
         bars.is_sample,
         case bars.provider
-            {% for provider in var('price_providers') -%}
+            {% for provider in var('price_providers') %}
             when '{{ provider }}' then {{ loop.index }}
-            {% endfor -%}
+            {% endfor %}
             else 99
         end as provider_rank
     from {{ ref('stg_prices__bars') }} as bars
@@ -45,7 +45,8 @@ chosen as (
     select
         in_window.*,
         row_number() over (
-            partition by symbol, bar_hour order by provider_rank, provider
+            partition by in_window.symbol, in_window.bar_hour
+            order by in_window.provider_rank, in_window.provider
         ) as choice
     from in_window
 ),
@@ -75,13 +76,13 @@ final as (
         numbered.symbol,
         numbered.bar_hour,
         numbered.bar_open_at,
-        {% if is_incremental() -%}
+        {% if is_incremental() %}
         numbered.window_number + refresh.state_bar_number as bar_number,
         coalesce(refresh.first_bar_hour, numbered.window_first_hour) as first_bar_hour,
-        {% else -%}
+        {% else %}
         numbered.window_number as bar_number,
         numbered.window_first_hour as first_bar_hour,
-        {% endif -%}
+        {% endif %}
         numbered.open_price,
         numbered.high_price,
         numbered.low_price,
@@ -95,10 +96,10 @@ final as (
         numbered.provider,
         numbered.is_sample
     from numbered
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     inner join {{ windows }} as refresh
         on numbered.symbol = refresh.symbol
-    {%- endif %}
+    {% endif %}
 )
 
 select * from final

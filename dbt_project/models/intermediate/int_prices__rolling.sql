@@ -26,7 +26,7 @@ bars as (
 returns as (
     select
         bars.*,
-        ln(close_price / max(close_price) over hour_before) as log_return
+        ln(bars.close_price / max(bars.close_price) over hour_before) as log_return
     from bars
     window hour_before as (
         partition by symbol order by bar_hour range between 1 preceding and 1 preceding
@@ -67,8 +67,9 @@ final as (
         windowed.close_price - windowed.close_price_24h_ago as price_change_24h,
         100 * (windowed.close_price - windowed.close_price_24h_ago) / windowed.close_price_24h_ago
             as price_change_percentage_24h,
-        case when windowed.bar_hour - windowed.first_bar_hour >= 23 then
-            windowed.typical_volume_24h / nullif(windowed.volume_base_24h, 0)
+        case
+            when windowed.bar_hour - windowed.first_bar_hour >= 23
+                then windowed.typical_volume_24h / nullif(windowed.volume_base_24h, 0)
         end as vwap,
         case when windowed.log_return_count >= 160 then windowed.log_return_deviation end
             as price_volatility_7d

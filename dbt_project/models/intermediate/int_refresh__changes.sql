@@ -3,7 +3,7 @@
 -- depends_on: {{ ref('int_refresh__watermarks') }}
 {%- set completed = cf_carried_state('int_refresh__completed') if cf_keeps_state() else none %}
 
-{%- if completed is none %}
+{% if completed is none %}
 with
 
 final as (
@@ -13,59 +13,59 @@ final as (
         0 as from_hour
 )
 
-{%- else %}
+{% else %}
 with
 
 bars as (
-    {{ cf_new_rows(completed, 'price_bars', 'bar_open_at', symbol='landed.symbol') }}
+    {{ cf_new_rows('price_bars', 'bar_open_at', symbol='landed.symbol') }}
 ),
 
 snapshots as (
-    {{ cf_new_rows(completed, 'asset_snapshots', 'available_at', symbol='landed.symbol') }}
+    {{ cf_new_rows('asset_snapshots', 'available_at', symbol='landed.symbol') }}
 ),
 
 onchain as (
-    {{ cf_new_rows(completed, 'onchain_metrics', 'available_at', symbol='landed.symbol') }}
+    {{ cf_new_rows('onchain_metrics', 'available_at', symbol='landed.symbol') }}
 ),
 
 macro as (
-    {{ cf_new_rows(completed, 'macro_observations', 'available_at') }}
+    {{ cf_new_rows('macro_observations', 'available_at') }}
 ),
 
 articles as (
-    {{ cf_new_rows(completed, 'articles', 'available_at') }}
+    {{ cf_new_rows('articles', 'available_at') }}
 ),
 
 posts as (
-    {{ cf_new_rows(completed, 'social_posts', 'available_at') }}
+    {{ cf_new_rows('social_posts', 'available_at') }}
 ),
 
 engagement as (
-    {{ cf_new_rows(completed, 'social_engagement', 'available_at') }}
+    {{ cf_new_rows('social_engagement', 'available_at') }}
 ),
 
 article_scores as (
     {{ cf_new_rows(
-        completed, 'sentiment_scores', 'available_at', via='articles', via_key='text_version'
+        'sentiment_scores', 'available_at', via='articles', via_key='text_version'
     ) }}
 ),
 
 post_scores as (
     {{ cf_new_rows(
-        completed, 'sentiment_scores', 'available_at', via='social_posts', via_key='text_id'
+        'sentiment_scores', 'available_at', via='social_posts', via_key='text_id'
     ) }}
 ),
 
 article_mentions as (
     {{ cf_new_rows(
-        completed, 'asset_mentions', 'available_at', symbol='landed.symbol', via='articles',
+        'asset_mentions', 'available_at', symbol='landed.symbol', via='articles',
         via_key='text_version'
     ) }}
 ),
 
 post_mentions as (
     {{ cf_new_rows(
-        completed, 'asset_mentions', 'available_at', symbol='landed.symbol', via='social_posts',
+        'asset_mentions', 'available_at', symbol='landed.symbol', via='social_posts',
         via_key='text_id'
     ) }}
 ),
@@ -94,7 +94,7 @@ final as (
     select * from post_mentions
 )
 
-{%- endif %}
+{% endif %}
 
 select
     raw_table,

@@ -7,14 +7,16 @@ with
 watermarks as (
     select
         raw_table,
-        loaded_through
+        loaded_through,
+        recent_rows
     from {{ ref('int_refresh__watermarks') }}
 ),
 
 final as (
     select
         raw_table,
-        loaded_through
+        loaded_through,
+        recent_rows
     from watermarks
     where {{ '1 = 0' if var('as_of') or var('loaded_as_of') else '1 = 1' }}
 )

@@ -7,6 +7,7 @@ with
 
 changes as (
     select
+        raw_table,
         symbol,
         from_hour
     from {{ ref('int_refresh__changes') }}
@@ -45,24 +46,42 @@ earliest as (
         on assets.symbol = own.symbol
 ),
 
-{% if stored_bars is not none -%}
-seeded as (
+{% if stored_bars is not none %}
+early_bars as (
     select
-        symbol,
-        bar_hour
-    from {{ stored_bars }}
-    where bar_number = 34
+        first_bars.symbol,
+        seed_bars.bar_hour as seeded_hour
+    from assets
+    inner join {{ stored_bars }} as first_bars
+        on
+            assets.symbol = first_bars.symbol
+            and first_bars.bar_number = 1
+    left join {{ stored_bars }} as seed_bars
+        on
+            assets.symbol = seed_bars.symbol
+            and seed_bars.bar_number = 34
 ),
 
+new_bars as (
+    select distinct symbol
+    from changes
+    where raw_table = 'price_bars'
+),
+
+-- a symbol without any bar has nothing to build, whatever is new in the market
 starts as (
     select
         earliest.symbol,
-        case when earliest.from_hour > seeded.bar_hour then earliest.from_hour else 0 end
+        case when earliest.from_hour > early_bars.seeded_hour then earliest.from_hour else 0 end
             as refresh_from_hour
     from earliest
-    left join seeded
-        on earliest.symbol = seeded.symbol
-    where earliest.from_hour is not null
+    left join early_bars
+        on earliest.symbol = early_bars.symbol
+    left join new_bars
+        on earliest.symbol = new_bars.symbol
+    where
+        earliest.from_hour is not null
+        and (early_bars.symbol is not null or new_bars.symbol is not null)
 ),
 
 last_kept as (
@@ -96,7 +115,7 @@ final as (
             last_kept.symbol = kept.symbol
             and last_kept.bar_hour = kept.bar_hour
 )
-{%- else -%}
+{% else %}
 final as (
     select
         symbol,
@@ -107,6 +126,6 @@ final as (
     from earliest
     where from_hour is not null
 )
-{%- endif %}
+{% endif %}
 
 select * from final

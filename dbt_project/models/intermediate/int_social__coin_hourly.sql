@@ -43,7 +43,7 @@ mentioned as (
         on posts.text_id = mentions.text_id
     left join scores
         on posts.text_id = scores.text_id
-    where posts.from_hour > {{ cf_refresh_floor() }} - 24
+    {{ cf_join_window('mentions', hour='posts.from_hour + 23') }}
 ),
 
 hourly as (

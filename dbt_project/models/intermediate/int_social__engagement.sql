@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
-{#- A capture stands until the next one of its post. Of two captures before the same close the later counts. -#}
+{#- A capture stands until the next one of its post. Of two captures before the same close the later one
+    counts. -#}
 with
 
 captures as (
@@ -8,8 +9,9 @@ captures as (
         platform,
         post_id,
         captured_at,
-        case when likes is not null or reposts is not null or replies is not null then
-            coalesce(likes, 0) + coalesce(reposts, 0) + coalesce(replies, 0)
+        case
+            when likes is not null or reposts is not null or replies is not null
+                then coalesce(likes, 0) + coalesce(reposts, 0) + coalesce(replies, 0)
         end as engagement,
         {{ cf_first_bar_hour('available_at') }} as from_hour
     from {{ ref('stg_social__engagement') }}

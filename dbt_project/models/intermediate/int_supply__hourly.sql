@@ -51,7 +51,7 @@ facts as (
         both_sources.loaded_at,
         both_sources.fact_value
     from both_sources
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     inner join {{ windows }} as refresh
         on
             both_sources.symbol = refresh.symbol
@@ -70,7 +70,7 @@ facts as (
         on
             kept.symbol = refresh.symbol
             and kept.bar_hour = refresh.state_hour
-    {%- endif %}
+    {% endif %}
 ),
 
 {{ cf_asof_intervals('facts', ['symbol']) }},

@@ -11,19 +11,24 @@ scores as (
 chosen as (
     select
         text_id,
-        {%- for role, model in models.items() %}
-        max(case when model_id = '{{ model.id }}' and model_revision = '{{ model.revision }}'
-            then score end) as {{ role }}_score,
-        max(case when model_id = '{{ model.id }}' and model_revision = '{{ model.revision }}'
-            then confidence end) as {{ role }}_confidence{{ ',' if not loop.last }}
-        {%- endfor %}
+        -- noqa: disable=LT02
+        {% for role, model in models.items() %}
+        max(case
+            when model_id = '{{ model.id }}' and model_revision = '{{ model.revision }}'
+                then score
+        end) as {{ role }}_score,
+        max(case
+            when model_id = '{{ model.id }}' and model_revision = '{{ model.revision }}'
+                then confidence
+        end) as {{ role }}_confidence{{ ',' if not loop.last }}
+        {% endfor %}
     from scores
     where
-        {% for model in models.values() -%}
+        {% for model in models.values() %}
         {{ 'or ' if not loop.first }}(
             model_id = '{{ model.id }}' and model_revision = '{{ model.revision }}'
         )
-        {% endfor -%}
+        {% endfor %}
     group by text_id
 ),
 

@@ -57,22 +57,37 @@ features as (
         macro.dxy,
         macro.tnx,
         macro.fed_funds_rate,
-        {{ cf_bigint('case when bars.bar_hour >= started.crypto_from_hour then coalesce(coin_news.article_count, 0) end') }} as crypto_sentiment_count,
+        {{ cf_bigint(
+            'case when bars.bar_hour >= started.crypto_from_hour'
+            ~ ' then coalesce(coin_news.article_count, 0) end'
+        ) }} as crypto_sentiment_count,
         coin_news.avg_cryptobert_score,
         coin_news.avg_minilm_score,
         coin_news.avg_vader_score,
-        {{ cf_bigint('case when bars.bar_hour >= started.market_from_hour then coalesce(market_news.market_article_count, 0) end') }} as stock_sentiment_count,
+        {{ cf_bigint(
+            'case when bars.bar_hour >= started.market_from_hour'
+            ~ ' then coalesce(market_news.market_article_count, 0) end'
+        ) }} as stock_sentiment_count,
         market_news.avg_finbert_score as avg_finbert_sentiment_score,
         macro.fear_greed_index,
-        {{ cf_bigint('case when bars.bar_hour >= started.crypto_from_hour then coalesce(market_news.general_article_count, 0) end') }} as general_crypto_sentiment_count,
+        {{ cf_bigint(
+            'case when bars.bar_hour >= started.crypto_from_hour'
+            ~ ' then coalesce(market_news.general_article_count, 0) end'
+        ) }} as general_crypto_sentiment_count,
         market_news.avg_cryptobert_score as avg_general_cryptobert_score,
         market_news.avg_vader_score as avg_general_vader_score,
-        {{ cf_bigint('case when bars.bar_hour >= started.social_from_hour then coalesce(social.post_count, 0) end') }} as social_post_count,
+        {{ cf_bigint(
+            'case when bars.bar_hour >= started.social_from_hour'
+            ~ ' then coalesce(social.post_count, 0) end'
+        ) }} as social_post_count,
         social.avg_sentiment as social_avg_sentiment,
         social.engagement_weighted_sentiment as social_engagement_weighted_sentiment,
         social.verified_user_sentiment as social_verified_user_sentiment,
         {{ cf_bigint('social.total_engagement') }} as social_total_engagement,
-        {{ cf_bigint('case when bars.bar_hour >= started.social_from_hour then coalesce(social.unique_authors, 0) end') }} as social_unique_authors
+        {{ cf_bigint(
+            'case when bars.bar_hour >= started.social_from_hour'
+            ~ ' then coalesce(social.unique_authors, 0) end'
+        ) }} as social_unique_authors
     from bars
     cross join started
     left join {{ ref('technical_indicators') }} as technical

@@ -1,0 +1,1 @@
+"""Ingestion: what the providers publish, landed as raw two-time history by dlt."""

@@ -1,0 +1,177 @@
+"""Settings of the warehouse, from the environment (prefix ``CFW_``) or ``.env``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ingestion.errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+DEFAULT_HISTORY = timedelta(days=365)
+
+DEFAULT_FRED_SERIES = (
+    "VIXCLS,SP500,DTWEXBGS,DGS10,DFF,DGS2,T10Y2Y,CPIAUCSL,UNRATE,GDPC1,M2SL,DCOILWTICO"
+)
+DEFAULT_METRICS = "AdrActCnt,TxCnt,FlowInExUSD,FlowOutExUSD,CapMVRVCur,SplyCur"
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """Everything that differs between two installations.
+
+    Fields carry the meaning of the environment variable ``CFW_<FIELD IN UPPER CASE>``. An empty
+    variable counts as unset. Raises ``SettingsError`` with one line per wrong setting.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CFW_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    # A server URL holds a password, so that it stays out of ``repr``.
+    warehouse_url: str = Field(default="duckdb:///data/warehouse.duckdb", repr=False)
+    schema_prefix: str = "crypto"
+    data_dir: Path = Path("data")
+    now: datetime | None = None
+    symbols: CommaList = ()
+    history_start: datetime | None = None
+    assets_file: Path = Path("dbt_project/seeds/assets.csv")
+
+    coinbase_base_url: str = "https://api.exchange.coinbase.com"
+    #: SYMBOL=PRODUCT pairs that replace the seed's Coinbase ids, e.g. ``TRX=TRX-USD``.
+    coinbase_products: CommaList = ()
+    coingecko_base_url: str = "https://api.coingecko.com/api/v3"
+    coingecko_api_key: SecretStr | None = None
+    coinmetrics_base_url: str = "https://community-api.coinmetrics.io/v4"
+    coinmetrics_metrics: CommaList = _split(DEFAULT_METRICS)
+    fred_base_url: str = "https://api.stlouisfed.org/fred"
+    fred_api_key: SecretStr | None = None
+    fred_series: CommaList = _split(DEFAULT_FRED_SERIES)
+    alternative_me_base_url: str = "https://api.alternative.me"
+    stocktwits_base_url: str = "https://api.stocktwits.com/api/2"
+    stocktwits_max_pages: int = Field(default=5, ge=1)
+    feeds: CommaList = ()
+
+    requests_per_second: float | None = Field(default=None, gt=0)
+    http_timeout_seconds: float = Field(default=30.0, gt=0)
+    http_attempts: int = Field(default=5, ge=1)
+    http_backoff_seconds: float = Field(default=1.0, ge=0)
+    user_agent: str = "crypto-feature-warehouse/0.1 (+set CFW_USER_AGENT to name a contact)"
+
+    def __init__(self, **values: Any) -> None:
+        """Read the settings; ``values``, with or without the prefix, win over the environment."""
+        plain = {
+            (name[4:].lower() if name.startswith("CFW_") else name): value
+            for name, value in values.items()
+        }
+        try:
+            super().__init__(**plain)
+        except ValidationError as error:
+            # Not chained: pydantic's text quotes the input, which may be a secret.
+            raise SettingsError("\n".join(_lines(error))) from None
+
+    @field_validator("now")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "has no time zone; write it as 2024-01-31T12:00:00Z"
+            raise ValueError(msg)
+        return value.astimezone(UTC)
+
+    @field_validator("history_start", mode="before")
+    @classmethod
+    def _midnight(cls, value: Any) -> Any:
+        """Read a bare date as midnight UTC: a day has no zone to forget."""
+        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
+            return f"{value.strip()}T00:00:00Z"
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return value
+
+    _history_aware = field_validator("history_start")(_aware.__func__)  # type: ignore[attr-defined]
+
+    @field_validator("symbols")
+    @classmethod
+    def _upper(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(symbol.upper() for symbol in value))
+
+    @field_validator("coinbase_products")
+    @classmethod
+    def _pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in value:
+            if not re.fullmatch(r"[A-Z0-9]+=[A-Z0-9]+-[A-Z]+", pair):
+                msg = f"{pair} is not SYMBOL=PRODUCT; write it as TRX=TRX-USD"
+                raise ValueError(msg)
+        return value
+
+    @field_validator("schema_prefix")
+    @classmethod
+    def _identifier(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", value):
+            msg = "must be 1 to 31 of a-z, 0-9 and _, beginning with a letter"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("warehouse_url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if value.startswith("mysql://") or (value.startswith("duckdb:///") and value[10:]):
+            return value
+        msg = "must be duckdb:///path/to/file or mysql://user:password@host:port"
+        raise ValueError(msg)
+
+    @property
+    def dataset(self) -> str:
+        """Schema of the raw tables."""
+        return f"{self.schema_prefix}_raw"
+
+    @property
+    def assets_path(self) -> Path:
+        """The seed file: beside the caller if it is there, else in the project."""
+        if self.assets_file.is_absolute() or self.assets_file.exists():
+            return self.assets_file
+        return PROJECT_ROOT / self.assets_file
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every value that must not be shown."""
+        keys = (self.coingecko_api_key, self.fred_api_key)
+        password = urlsplit(self.warehouse_url).password
+        known = [key.get_secret_value() for key in keys if key is not None]
+        return (*known, *((password,) if password else ()))
+
+    def clock(self) -> datetime:
+        """Return the moment this run takes as now (UTC)."""
+        return self.now or datetime.now(UTC)
+
+    def start_of_history(self) -> datetime:
+        """Return the earliest moment worth asking for (UTC)."""
+        return self.history_start or self.clock() - DEFAULT_HISTORY
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines = []
+    for part in error.errors(include_url=False, include_input=False, include_context=False):
+        name = "_".join(str(step) for step in part["loc"]).upper()
+        message = part["msg"].removeprefix("Value error, ")
+        lines.append(f"CFW_{name}: {message}")
+    return lines

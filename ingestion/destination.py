@@ -1,0 +1,161 @@
+"""The warehouse: where dlt loads, and what the project reads back from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ingestion.config import Settings
+from ingestion.conform import conform
+from ingestion.engine import duckdb_path, engine_for
+from ingestion.errors import WarehouseError
+from ingestion.history import History
+from ingestion.pipeline import Batch, State, Target, run_pipeline
+from ingestion.tables import TABLES, Row
+
+import dlt  # isort: skip - after ingestion.pipeline, which sets what dlt reads on import
+from dlt.common.destination import Destination  # isort: skip
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def destination_for(settings: Settings, pipeline_name: str) -> Destination[Any, Any]:
+    """Return dlt's destination for the warehouse URL.
+
+    Each pipeline gets a staging schema of its own, so that two never share a staging table.
+    """
+    layout = f"%s_stg_{pipeline_name}"
+    if settings.warehouse_url.startswith("duckdb:///"):
+        path = duckdb_path(settings.warehouse_url)
+        if path.stem == settings.dataset:
+            msg = f"CFW_WAREHOUSE_URL: {path.name} must not be named as its schema; rename it"
+            raise WarehouseError(msg)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return dlt.destinations.duckdb(str(path), staging_dataset_name_layout=layout)
+    return _mysql_destination(settings.warehouse_url, layout)
+
+
+def _mysql_destination(url: str, layout: str) -> Destination[Any, Any]:
+    from dlt.destinations.impl.sqlalchemy.type_mapper import (
+        MysqlVariantTypeMapper,
+    )
+    from sqlalchemy.dialects.mysql import LONGTEXT
+
+    class LongTextMapper(MysqlVariantTypeMapper):
+        """Text without a length is LONGTEXT: TEXT ends at 64 kB, also for dlt's own schema."""
+
+        def db_type_from_text_type(self, column: Any, table: Any = None) -> Any:
+            if column.get("precision") is None and not column.get("unique"):
+                return LONGTEXT()
+            return super().db_type_from_text_type(column, table)
+
+    parts = urlsplit(url)
+    server = urlunsplit(("mysql+pymysql", parts.netloc, parts.path or "/", "charset=utf8mb4", ""))
+    return dlt.destinations.sqlalchemy(
+        server,
+        type_mapper=LongTextMapper,
+        create_primary_keys=True,
+        staging_dataset_name_layout=layout,
+        engine_kwargs={"pool_pre_ping": True},
+    )
+
+
+def target_for(settings: Settings, pipeline_name: str) -> Target:
+    """Return where a pipeline loads; its working folder is private to the warehouse."""
+    warehouse = f"{settings.warehouse_url}|{settings.schema_prefix}"
+    folder = hashlib.sha256(warehouse.encode()).hexdigest()[:12]
+    return Target(
+        pipeline_name=pipeline_name,
+        destination=destination_for(settings, pipeline_name),
+        dataset=settings.dataset,
+        pipelines_dir=settings.data_dir.absolute() / "dlt" / folder,
+    )
+
+
+class Warehouse:
+    """Reads and writes the raw schema. Holds no connection between two calls."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep the settings; nothing is opened."""
+        self.settings = settings
+        self._engine = engine_for(settings.warehouse_url)
+
+    def table(self, name: str) -> str:
+        """Return the qualified name of a raw table, for SQL."""
+        return f"{self.settings.dataset}.{name}"
+
+    def has_table(self, name: str) -> bool:
+        """Return whether the raw table exists; without a warehouse it does not."""
+        return self._engine.has_table(self.settings.dataset, name)
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run one statement with ``%s`` placeholders on any engine and return its rows.
+
+        Times come back aware (UTC). A missing table is an error: ask ``has_table`` first.
+
+        Raises:
+            WarehouseError: there is no warehouse, or another process keeps it locked.
+        """
+        return self._engine.query(sql, params)
+
+    def next_loaded_at(self, tables: Sequence[str]) -> datetime:
+        """Return the clock, or just after the newest stored ``loaded_at`` if that is later.
+
+        A frozen or turned-back clock thus still orders the extractions.
+        """
+        moment = self.settings.clock()
+        for name in tables:
+            if self.has_table(name):
+                # The name is one of the declared tables, never user input.
+                sql = f"SELECT max(loaded_at) AS newest FROM {self.table(name)}"  # noqa: S608
+                newest = self.query(sql)[0]["newest"]
+                if newest is not None and newest >= moment:
+                    moment = newest + _MICROSECOND
+        return moment.astimezone(UTC)
+
+    def load(
+        self, pipeline_name: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> dict[str, int]:
+        """Load complete rows of the declared tables and return how many of each were new.
+
+        ``loaded_at`` is stamped here; rows equal to the newest stored row of their identity are
+        left out. Every named table exists afterwards, even without a row.
+
+        Raises:
+            WarehouseError: an undeclared table or column, or a value of the wrong type.
+        """
+        checked = {name: _conformed(name, rows) for name, rows in tables.items()}
+        history = History(self, self.settings.clock(), self.next_loaded_at(list(checked)))
+
+        def batches(_: State) -> Iterator[Batch]:
+            for name, rows in checked.items():
+                yield name, history.new_rows(TABLES[name], rows)
+
+        missing = [name for name in checked if not self.has_table(name)]
+        counts = run_pipeline(target_for(self.settings, pipeline_name), batches, missing)
+        return {name: counts.get(name, 0) for name in checked}
+
+    def ensure_tables(self) -> list[str]:
+        """Create the declared raw tables that are missing and return their names."""
+        missing = [name for name in TABLES if not self.has_table(name)]
+        if missing:
+            run_pipeline(target_for(self.settings, "tables"), lambda _: (), missing)
+        return missing
+
+
+def _conformed(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    if name not in TABLES:
+        msg = f"{name} is not a raw table; declare it in ingestion/tables.py"
+        raise WarehouseError(msg)
+    result: list[Row] = []
+    for row in rows:
+        plain = dict(row)
+        reason = conform(TABLES[name], plain)
+        if reason:
+            msg = f"{name}: {reason}; nothing was loaded"
+            raise WarehouseError(msg)
+        result.append(plain)
+    return result

@@ -1,0 +1,146 @@
+"""SQL over short-lived connections, one class per engine.
+
+A DuckDB file admits one writing process, and any open reader keeps it out. So a connection lives
+for one statement and is closed at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import duckdb
+
+from ingestion.errors import WarehouseError
+
+_LOCK_WAIT_SECONDS = 10.0
+
+
+class Engine(Protocol):
+    """What the warehouse needs of a database."""
+
+    def query(self, sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+        """Run one statement with ``%s`` placeholders and return its rows."""
+        ...
+
+    def has_table(self, schema: str, name: str) -> bool:
+        """Return whether the table exists; a missing database has none."""
+        ...
+
+
+def engine_for(url: str) -> Engine:
+    """Return the engine of a warehouse URL."""
+    if url.startswith("duckdb:///"):
+        return DuckDbEngine(duckdb_path(url))
+    return MySqlEngine(url)
+
+
+def duckdb_path(url: str) -> Path:
+    """Return the absolute path of a ``duckdb:///`` URL."""
+    return Path(url.removeprefix("duckdb:///")).expanduser().absolute()
+
+
+class DuckDbEngine:
+    """A DuckDB file."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the path; nothing is opened."""
+        self.path = path
+
+    def query(self, sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+        """Run one statement, reading; see ``Engine``."""
+        if not self.path.exists():
+            msg = f"no warehouse at {self.path} yet; run the pipeline once to create it"
+            raise WarehouseError(msg)
+        connection = self._connect()
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            cursor = connection.execute(sql.replace("%s", "?").replace("%%", "%"), list(params))
+            names = [column[0] for column in cursor.description or ()]
+            rows = cursor.fetchall()
+        finally:
+            connection.close()
+        return [dict(zip(names, map(_utc, row), strict=True)) for row in rows]
+
+    def has_table(self, schema: str, name: str) -> bool:
+        """See ``Engine``."""
+        return self.path.exists() and bool(self.query(_HAS_TABLE, (schema, name)))
+
+    def _connect(self) -> Any:
+        deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+        read_only = True
+        while True:
+            try:
+                return duckdb.connect(str(self.path), read_only=read_only)
+            except duckdb.ConnectionException:
+                # This process holds the file open for writing: share that instance.
+                if not read_only:
+                    raise
+                read_only = False
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                    msg = (
+                        f"{self.path} cannot be opened within {_LOCK_WAIT_SECONDS:.0f} s; "
+                        "close the other program that holds it"
+                    )
+                    raise WarehouseError(msg) from error
+                time.sleep(0.1)
+
+
+class MySqlEngine:
+    """A MySQL or MariaDB server."""
+
+    def __init__(self, url: str) -> None:
+        """Keep the URL; nothing is opened."""
+        self._parts = urlsplit(url)
+
+    def query(self, sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+        """Run one statement; see ``Engine``."""
+        import pymysql  # type: ignore[import-untyped]
+
+        try:
+            connection = pymysql.connect(
+                host=self._parts.hostname or "127.0.0.1",
+                port=self._parts.port or 3306,
+                user=unquote(self._parts.username or ""),
+                password=unquote(self._parts.password or ""),
+                charset="utf8mb4",
+                init_command="SET time_zone = '+00:00'",
+            )
+        except pymysql.MySQLError as error:
+            msg = f"no connection to the server of CFW_WAREHOUSE_URL ({type(error).__name__})"
+            raise WarehouseError(msg) from None
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, [_naive_utc(value) for value in params])
+                names = [column[0] for column in cursor.description or ()]
+                rows = cursor.fetchall()
+        finally:
+            connection.close()
+        return [dict(zip(names, map(_utc, row), strict=True)) for row in rows]
+
+    def has_table(self, schema: str, name: str) -> bool:
+        """See ``Engine``."""
+        return bool(self.query(_HAS_TABLE, (schema, name)))
+
+
+_HAS_TABLE = (
+    "SELECT 1 AS found FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
+)
+
+
+def _utc(value: Any) -> Any:
+    """Return a stored time as aware UTC; a server hands out naive UTC."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
+def _naive_utc(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value

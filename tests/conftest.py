@@ -1,0 +1,50 @@
+"""What every test shares: loopback only, no settings from outside, and where the real data is."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+_LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - compared, never bound
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that would leave this machine."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> Any:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if not str(host).startswith(_LOOPBACK):
+            msg = f"a test tried to reach {host}; tests use loopback only"
+            raise OSError(msg)
+        return real(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start every test without CFW_ settings, so that a developer's own never leak in."""
+    for name in list(os.environ):
+        if name.startswith("CFW_") and name != "CFW_TEST_DATA" and not name.startswith("CFW_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr("pydantic_settings.sources.DotEnvSettingsSource._read_env_files", _no_file)
+
+
+def _no_file(_self: Any) -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real data; where it is not there, the test says so and is skipped."""
+    folder = Path(os.environ.get("CFW_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "ohlcv_1h").is_dir():
+        pytest.skip(f"no real data at {folder}; set CFW_TEST_DATA to a folder that has ohlcv_1h/")
+    return folder
