@@ -153,7 +153,7 @@ def test_a_failed_dbt_test_fails_the_flow_and_the_next_run_heals(
     """A bar outside the contract stops the run with the test's name, and nothing is marked done."""
     warehouse = _copy(built, tmp_path)
     _restate_newest_bar(warehouse, low="min(-1.0)", minutes=1)
-    with pytest.raises(PipelineError, match=r"dbt: .* failed: test .*low_price"):
+    with pytest.raises(PipelineError, match=r"dbt: .* failed: test pricing_columns_in_range"):
         _run(warehouse, sources=[])
     _restate_newest_bar(warehouse, low="arg_min(low, loaded_at)", minutes=2)
     assert _run(warehouse, sources=[]).failures == {}
