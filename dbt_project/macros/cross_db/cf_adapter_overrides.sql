@@ -34,9 +34,8 @@
     INT or BIGINT, a text as VAR_STRING or BLOB by its length. -#}
 {% macro mysql__format_column(column) -%}
     {%- set families = {
-        'TINY': 'integer', 'SHORT': 'integer', 'INT24': 'integer', 'LONG': 'integer', 'LONGLONG': 'integer',
-        'VAR_STRING': 'text', 'STRING': 'text', 'VARCHAR': 'text', 'BLOB': 'text', 'MEDIUM_BLOB': 'text',
-        'LONG_BLOB': 'text', 'TINY_BLOB': 'text',
+        'INTEGER': 'integer', 'TINY': 'integer', 'SHORT': 'integer', 'INT24': 'integer',
+        'TEXT': 'text', 'BLOB': 'text', 'MEDIUM_BLOB': 'text', 'LONG_BLOB': 'text', 'TINY_BLOB': 'text',
     } -%}
     {%- set family = families.get(column.dtype, column.dtype) -%}
     {{ return({

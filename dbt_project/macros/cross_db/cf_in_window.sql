@@ -5,7 +5,7 @@
     that stands for bar_hour), bars_before (context counted in bars).
     Example: and (bars.symbol in ('BTC', 'ETH') and bars.bar_hour >= 456789) -#}
 {% macro cf_in_window(alias, hours_before=0, time_column=none, bars_before=none) -%}
-    {%- if is_incremental() -%}
+    {%- if cf_is_increment() -%}
         {{ return(adapter.dispatch('cf_in_window', 'crypto_features')(alias, hours_before, time_column, bars_before)) }}
     {%- endif -%}
 {%- endmacro %}

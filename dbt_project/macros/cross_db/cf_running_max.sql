@@ -5,7 +5,7 @@
     {{ return(adapter.dispatch('cf_running_max', 'crypto_features')(name, facts, keys, condition)) }}
 {%- endmacro %}
 
-{% macro default__cf_running_max(name, facts, keys, condition) -%}
+{% macro duckdb__cf_running_max(name, facts, keys, condition) -%}
     {{ name }} as (
         select
             {{ keys }},
@@ -85,4 +85,8 @@
                 and {% endfor -%}
                 inside.block_number = earlier.block_number
     )
+{%- endmacro %}
+
+{% macro mysql__cf_running_max(name, facts, keys, condition) -%}
+    {{ return(duckdb__cf_running_max(name, facts, keys, condition)) }}
 {%- endmacro %}

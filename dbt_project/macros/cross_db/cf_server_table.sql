@@ -96,6 +96,9 @@
         {%- do get_assert_columns_equivalent(sql) -%}
         {%- do lines.extend(adapter.render_raw_columns_constraints(raw_columns=model['columns'])) -%}
         {%- set sql = get_select_subquery(sql) -%}
+    {%- elif config.get('columns_of') -%}
+        {%- set contract = graph.nodes['model.' ~ project_name ~ '.' ~ config.get('columns_of')] -%}
+        {%- do lines.extend(adapter.render_raw_columns_constraints(raw_columns=contract['columns'])) -%}
     {%- endif -%}
     {%- if key and not temporary -%}
         {%- do lines.append('primary key (' ~ key | join(', ') ~ ')') -%}
