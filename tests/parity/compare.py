@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 import pandas as pd
-from raw_tables import connect
+from tests.parity.raw_tables import connect
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

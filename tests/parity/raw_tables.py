@@ -127,7 +127,6 @@ def copy_raw(
             f"create database if not exists `{prefix}_raw` "
             "default character set utf8mb4 collate utf8mb4_bin"
         )
-        cursor.execute("set session foreign_key_checks = 0, unique_checks = 0")
         for name, table in RAW_TABLES.items():
             columns = list(_columns(source, name))
             cursor.execute(_create_statement(prefix, name, table, columns))
@@ -169,10 +168,10 @@ def _copy(
     file = folder / f"{name}.csv"
     fields = ", ".join(_exported(column, kind) for column, kind in columns)
     order = ", ".join(f'"{column}"' for column in RAW_TABLES[name].key)
-    source.execute(
+    exported = source.execute(
         f"copy (select {fields} from crypto_raw.{name} where {where} order by {order}) "
         f"to '{file}' (format csv, header false, nullstr 'NULL')"
-    )
+    ).fetchone()
     names = ", ".join(f"`{column}`" for column, _ in columns)
     count = cursor.execute(
         f"load data local infile '{file}' into table `{prefix}_raw`.`{name}` character set utf8mb4 "
@@ -180,6 +179,9 @@ def _copy(
         f"lines terminated by '\\n' ({names})"
     )
     file.unlink()
+    if exported is None or count != exported[0]:
+        msg = f"{name}: {count} rows of {exported} landed; two rows share a key"
+        raise ValueError(msg)
     return int(count)
 
 
