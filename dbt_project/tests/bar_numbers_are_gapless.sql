@@ -11,20 +11,20 @@ numbered as (
     {% for model in models %}
     select
         '{{ model }}' as model_name,
-        stored.symbol,
-        stored.bar_hour,
-        stored.bar_number,
+        kept.symbol,
+        kept.bar_hour,
+        kept.bar_number,
         {% if in_batch %}
         case when refresh.state_hour is null then 1 else refresh.state_bar_number end as first_number
         {% else %}
         1 as first_number
         {% endif %}
-    from {{ ref(model) }} as stored
+    from {{ ref(model) }} as kept
     {% if in_batch %}
     inner join {{ ref('int_refresh__windows') }} as refresh
         on
-            stored.symbol = refresh.symbol
-            and stored.bar_hour >= coalesce(refresh.state_hour, 0)
+            kept.symbol = refresh.symbol
+            and kept.bar_hour >= coalesce(refresh.state_hour, 0)
     {% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -7,3 +7,11 @@
 {% macro duckdb__cf_day_start(column) -%}
     cast({{ column }} as timestamp)
 {%- endmacro %}
+
+{% macro mysql__cf_day_start(column) -%}
+    cast({{ column }} as datetime)
+{%- endmacro %}
+
+{% macro mariadb__cf_day_start(column) -%}
+    {{ return(mysql__cf_day_start(column)) }}
+{%- endmacro %}

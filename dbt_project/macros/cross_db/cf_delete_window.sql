@@ -5,9 +5,18 @@
 {%- endmacro %}
 
 {% macro duckdb__cf_delete_window(relation, windows) -%}
-    delete from {{ relation }} as stored
+    delete from {{ relation }} as kept
     using {{ windows }} as refresh
     where
-        stored.symbol = refresh.symbol
-        and stored.bar_hour >= refresh.refresh_from_hour
+        kept.symbol = refresh.symbol
+        and kept.bar_hour >= refresh.refresh_from_hour
+{%- endmacro %}
+
+{% macro mysql__cf_delete_window(relation, windows) -%}
+    delete from {{ relation }}
+    where {{ cf_window_ranges(windows) }}
+{%- endmacro %}
+
+{% macro mariadb__cf_delete_window(relation, windows) -%}
+    {{ return(mysql__cf_delete_window(relation, windows)) }}
 {%- endmacro %}

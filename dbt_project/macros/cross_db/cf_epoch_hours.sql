@@ -8,6 +8,15 @@
     (epoch_us({{ column }}) // 3600000000)
 {%- endmacro %}
 
+{#- timestampdiff rounds towards 1970: no bar or fact is older. -#}
+{% macro mysql__cf_epoch_hours(column) -%}
+    timestampdiff(hour, timestamp'1970-01-01 00:00:00', {{ column }})
+{%- endmacro %}
+
+{% macro mariadb__cf_epoch_hours(column) -%}
+    {{ return(mysql__cf_epoch_hours(column)) }}
+{%- endmacro %}
+
 {#- The same, rounded up: the first full hour not before the timestamp. -#}
 {% macro cf_epoch_hours_ceil(column) -%}
     ({{ cf_epoch_hours(column) }} + case

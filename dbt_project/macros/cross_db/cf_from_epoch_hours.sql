@@ -7,3 +7,11 @@
 {% macro duckdb__cf_from_epoch_hours(hours) -%}
     make_timestamp(cast({{ hours }} as bigint) * 3600000000)
 {%- endmacro %}
+
+{% macro mysql__cf_from_epoch_hours(hours) -%}
+    timestampadd(hour, {{ hours }}, timestamp'1970-01-01 00:00:00')
+{%- endmacro %}
+
+{% macro mariadb__cf_from_epoch_hours(hours) -%}
+    {{ return(mysql__cf_from_epoch_hours(hours)) }}
+{%- endmacro %}

@@ -14,3 +14,11 @@
 {% macro duckdb__cf_raw_literal(utc_text) -%}
     timestamptz '{{ utc_text }}+00'
 {%- endmacro %}
+
+{% macro mysql__cf_raw_literal(utc_text) -%}
+    timestamp'{{ utc_text }}'
+{%- endmacro %}
+
+{% macro mariadb__cf_raw_literal(utc_text) -%}
+    {{ return(mysql__cf_raw_literal(utc_text)) }}
+{%- endmacro %}

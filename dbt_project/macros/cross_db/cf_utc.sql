@@ -8,3 +8,11 @@
 {% macro duckdb__cf_utc(column) -%}
     ({{ column }} at time zone 'UTC')
 {%- endmacro %}
+
+{% macro mysql__cf_utc(column) -%}
+    {{ column }}
+{%- endmacro %}
+
+{% macro mariadb__cf_utc(column) -%}
+    {{ return(mysql__cf_utc(column)) }}
+{%- endmacro %}

@@ -4,28 +4,29 @@
     {%- set windows = ref('int_refresh__windows') -%}
     bars as (
         select
-            stored.symbol,
-            stored.bar_hour,
-            stored.bar_number,
+            kept.symbol,
+            kept.bar_hour,
+            kept.bar_number,
             {% for value in values -%}
-            stored.{{ value }},
+            kept.{{ value }},
             {% endfor -%}
             {% if is_incremental() -%}
             refresh.state_bar_number + 1 as start_bar,
-            {{ cf_floor_div('stored.bar_number - refresh.state_bar_number - 1', cf_block_bars()) }}
+            {{ cf_floor_div('kept.bar_number - refresh.state_bar_number - 1', cf_block_bars()) }}
                 as block_number,
-            stored.bar_number - refresh.state_bar_number - 1 as window_index
+            kept.bar_number - refresh.state_bar_number - 1 as window_index
             {%- else -%}
             1 as start_bar,
-            {{ cf_floor_div('stored.bar_number - 1', cf_block_bars()) }} as block_number,
-            stored.bar_number - 1 as window_index
+            {{ cf_floor_div('kept.bar_number - 1', cf_block_bars()) }} as block_number,
+            kept.bar_number - 1 as window_index
             {%- endif %}
-        from {{ relation }} as stored
+        from {{ relation }} as kept
         {%- if is_incremental() %}
         inner join {{ windows }} as refresh
             on
-                stored.symbol = refresh.symbol
-                and stored.bar_hour >= refresh.refresh_from_hour
+                kept.symbol = refresh.symbol
+                and kept.bar_hour >= refresh.refresh_from_hour
+                {{ cf_in_window('kept') }}
         {%- endif %}
     )
 {%- endmacro %}
@@ -76,16 +77,16 @@
         {%- if is_incremental() %}
         union all
         select
-            stored.symbol,
+            kept.symbol,
             0 as block_number,
             {%- for mean in means %}
-            stored.{{ mean.name }}{{ ',' if not loop.last }}
+            kept.{{ mean.name }}{{ ',' if not loop.last }}
             {%- endfor %}
-        from {{ this }} as stored
+        from {{ this }} as kept
         inner join {{ windows }} as refresh
             on
-                stored.symbol = refresh.symbol
-                and stored.bar_hour = refresh.state_hour
+                kept.symbol = refresh.symbol
+                and kept.bar_hour = refresh.state_hour
         {%- endif %}
     ),
 

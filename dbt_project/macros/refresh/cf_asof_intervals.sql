@@ -23,21 +23,7 @@
         from {{ facts }}
     ),
 
-    running as (
-        select
-            {{ keys }},
-            event_hour,
-            from_hour,
-            until_hour,
-            fact_value,
-            max(event_hour) over (
-                partition by {{ keys }}
-                order by from_hour
-                rows between unbounded preceding and current row
-            ) as newest_event_hour
-        from one_per_hour
-        where choice = 1
-    ),
+    {{ cf_running_max('running', 'one_per_hour', keys, 'choice = 1') }},
 
     followed as (
         select
@@ -62,9 +48,17 @@
     )
 {%- endmacro %}
 
-{#- The hour after the newest bar: intervals end here at the latest. -#}
+{#- The hour after the newest bar: intervals end here at the latest. By symbol first: that is one look into the
+    primary key per symbol. -#}
 {% macro cf_horizon() -%}
-    (select max(newest.bar_hour) + 1 from {{ ref('int_prices__bars') }} as newest)
+    (
+        select max(newest.bar_hour) + 1
+        from (
+            select max(bars.bar_hour) as bar_hour
+            from {{ ref('int_prices__bars') }} as bars
+            group by bars.symbol
+        ) as newest
+    )
 {%- endmacro %}
 
 {#- Select of intervals cut to what this run writes: from the refresh window on (of the symbol, or the

@@ -34,8 +34,3 @@
     group by {{ symbol }}
     {%- endif %}
 {%- endmacro %}
-
-{#- A typed NULL where a symbol would stand. -#}
-{% macro cf_null_symbol() -%}
-    nullif('', '')
-{%- endmacro %}

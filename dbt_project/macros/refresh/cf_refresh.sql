@@ -36,14 +36,18 @@
 
 {#- Join clause that keeps rows inside the refresh window of their symbol. Empty in a full build.
     Args: alias (the relation with the symbol), hours_before (context kept before the window), hour (the
-    expression that must lie in the window; the relation's bar_hour by default). -#}
-{% macro cf_join_window(alias, hours_before=0, hour=none) -%}
+    expression that must lie in the window; the relation's bar_hour by default), is_stored (the relation
+    is a table, of which only these rows are to be read). -#}
+{% macro cf_join_window(alias, hours_before=0, hour=none, is_stored=false) -%}
     {%- set windows = ref('int_refresh__windows') -%}
-    {%- if is_incremental() -%}
+    {%- if cf_is_increment() -%}
     inner join {{ windows }} as refresh
         on
             {{ alias }}.symbol = refresh.symbol
             and {{ hour or alias ~ '.bar_hour' }} >= refresh.refresh_from_hour - {{ hours_before }}
+            {%- if is_stored %}
+            {{ cf_in_window(alias, hours_before) }}
+            {%- endif %}
     {%- endif -%}
 {%- endmacro %}
 
@@ -55,4 +59,18 @@
     {%- else -%}
     0
     {%- endif -%}
+{%- endmacro %}
+
+{#- True where a model reads the refresh windows only: the incremental models on their own state, and the mart's
+    candidate (config columns_of) where a published mart stands whose build was completed. -#}
+{% macro cf_is_increment() -%}
+    {%- if not config.get('columns_of') -%}
+        {{ return(is_incremental()) }}
+    {%- endif -%}
+    {%- set published = cf_carried_state(config.get('columns_of'), 'marts') if cf_keeps_state() else none -%}
+    {%- set completed = cf_carried_state('int_refresh__completed') if cf_keeps_state() else none -%}
+    {%- if published is none or completed is none -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {{ return(run_query('select count(*) from ' ~ completed)[0][0] > 0) }}
 {%- endmacro %}

@@ -23,7 +23,7 @@ days as (
         24 * (span.first_day + numbers.n) + 23 as through_hour
     from span
     inner join {{ ref('int_numbers') }} as numbers
-        on numbers.n <= span.last_day - span.first_day
+        on numbers.size = span.last_day - span.first_day + 1
 ),
 
 expected as (

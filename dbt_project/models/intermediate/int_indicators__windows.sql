@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['symbol', 'bar_hour'],
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 
@@ -20,19 +21,20 @@ refresh as (
 {% endif %}
 bars as (
     select
-        stored.symbol,
-        stored.bar_hour,
-        stored.bar_number,
-        stored.high_price,
-        stored.low_price,
-        stored.close_price
-    from {{ ref('int_prices__bars') }} as stored
+        kept.symbol,
+        kept.bar_hour,
+        kept.bar_number,
+        kept.high_price,
+        kept.low_price,
+        kept.close_price
+    from {{ ref('int_prices__bars') }} as kept
     {% if is_incremental() %}
     inner join refresh
         on
-            stored.symbol = refresh.symbol
+            kept.symbol = refresh.symbol
             -- the longest window holds 49 bars before the first one to write
-            and stored.bar_number > refresh.state_bar_number - 49
+            and kept.bar_number > refresh.state_bar_number - 49
+            {{ cf_in_window('kept', bars_before=49) }}
     {% endif %}
 ),
 

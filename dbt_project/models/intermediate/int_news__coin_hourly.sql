@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['symbol', 'bar_hour'],
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 

@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['feed', 'guid', 'from_hour'],
+    table_indexes=[['first_from_hour'], ['to_hour']],
     pre_hook="{{ cf_clear_market('first_from_hour', hours_before=24) }}",
 ) }}
 

@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['symbol', 'bar_hour'],
+    table_indexes=[['symbol', 'bar_number']],
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 
@@ -28,7 +30,9 @@ hourly as (
             else 99
         end as provider_rank
     from {{ ref('stg_prices__bars') }} as bars
-    where bars.interval_minutes = 60
+    where
+        bars.interval_minutes = 60
+        {{ cf_in_window('bars', time_column='bar_open_at') }}
 ),
 
 in_window as (
@@ -60,10 +64,11 @@ numbered as (
         chosen.volume_quote,
         chosen.provider,
         chosen.is_sample,
-        row_number() over (partition by chosen.symbol order by chosen.bar_hour) as window_number,
-        min(chosen.bar_hour) over (partition by chosen.symbol) as window_first_hour
+        row_number() over by_hour as window_number,
+        first_value(chosen.bar_hour) over by_hour as window_first_hour
     from chosen
     where chosen.choice = 1
+    window by_hour as (partition by chosen.symbol order by chosen.bar_hour)
 ),
 
 final as (

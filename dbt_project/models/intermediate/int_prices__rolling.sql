@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['symbol', 'bar_hour'],
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 
@@ -10,16 +11,16 @@ with
 
 bars as (
     select
-        stored.symbol,
-        stored.bar_hour,
-        stored.first_bar_hour,
-        stored.close_price,
-        stored.volume_usd,
-        stored.volume_base,
-        stored.volume_base
-        * ((stored.high_price + stored.low_price + stored.close_price) / 3) as typical_volume_usd
-    from {{ ref('int_prices__bars') }} as stored
-    {{ cf_join_window('stored', hours_before=169) }}
+        kept.symbol,
+        kept.bar_hour,
+        kept.first_bar_hour,
+        kept.close_price,
+        kept.volume_usd,
+        kept.volume_base,
+        kept.volume_base
+        * ((kept.high_price + kept.low_price + kept.close_price) / 3) as typical_volume_usd
+    from {{ ref('int_prices__bars') }} as kept
+    {{ cf_join_window('kept', hours_before=169, is_stored=true) }}
 ),
 
 returns as (

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', table_key=['raw_table']) }}
 
 -- depends_on: {{ ref('ml_features_materialized') }}
 -- A build for a past moment leaves no watermark: the next ordinary run builds everything again.

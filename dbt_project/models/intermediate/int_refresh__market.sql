@@ -13,8 +13,12 @@ changes as (
 {% if stored_bars is not none %}
 -- market-wide models reach up to the newest bar: hours after it were not written yet
 written as (
-    select coalesce(max(bar_hour) + 1, 0) as until_hour
-    from {{ stored_bars }}
+    select coalesce(max(newest.bar_hour) + 1, 0) as until_hour
+    from (
+        select max(bar_hour) as bar_hour
+        from {{ stored_bars }}
+        group by symbol
+    ) as newest
 ),
 {% else %}
 written as (

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', table_key=['raw_table']) }}
 
 {%- set raw_tables = [
     'price_bars', 'asset_snapshots', 'onchain_metrics', 'macro_observations', 'articles',

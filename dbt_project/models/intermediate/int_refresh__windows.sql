@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', table_key=['symbol']) }}
 
 {#- A symbol's recursive indicators are seeded by its first 34 bars: a change that early starts it anew. -#}
 {%- set stored_bars = cf_carried_state('int_prices__bars') if cf_keeps_state() else none -%}
@@ -49,11 +49,17 @@ earliest as (
 {% if stored_bars is not none %}
 early_bars as (
     select
-        symbol,
-        max(case when bar_number = 34 then bar_hour end) as seeded_hour
-    from {{ stored_bars }}
-    where bar_number in (1, 34)
-    group by symbol
+        first_bars.symbol,
+        seed_bars.bar_hour as seeded_hour
+    from assets
+    inner join {{ stored_bars }} as first_bars
+        on
+            assets.symbol = first_bars.symbol
+            and first_bars.bar_number = 1
+    left join {{ stored_bars }} as seed_bars
+        on
+            assets.symbol = seed_bars.symbol
+            and seed_bars.bar_number = 34
 ),
 
 new_bars as (
@@ -81,29 +87,33 @@ starts as (
 last_kept as (
     select
         starts.symbol,
-        max(stored.bar_hour) as bar_hour
+        -- the last row before the window: read backwards from it, not searched for in the history
+        (
+            select kept.bar_hour
+            from {{ stored_bars }} as kept
+            where
+                kept.symbol = starts.symbol
+                and kept.bar_hour < starts.refresh_from_hour
+            order by kept.bar_hour desc
+            limit 1
+        ) as bar_hour
     from starts
-    inner join {{ stored_bars }} as stored
-        on
-            starts.symbol = stored.symbol
-            and starts.refresh_from_hour > stored.bar_hour
-    group by starts.symbol
 ),
 
 final as (
     select
         starts.symbol,
         starts.refresh_from_hour,
-        stored.bar_hour as state_hour,
-        coalesce(stored.bar_number, 0) as state_bar_number,
-        stored.first_bar_hour
+        kept.bar_hour as state_hour,
+        coalesce(kept.bar_number, 0) as state_bar_number,
+        kept.first_bar_hour
     from starts
     left join last_kept
         on starts.symbol = last_kept.symbol
-    left join {{ stored_bars }} as stored
+    left join {{ stored_bars }} as kept
         on
-            last_kept.symbol = stored.symbol
-            and last_kept.bar_hour = stored.bar_hour
+            last_kept.symbol = kept.symbol
+            and last_kept.bar_hour = kept.bar_hour
 )
 {% else %}
 final as (

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    table_key=['symbol', 'bar_hour'],
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 
@@ -57,18 +58,18 @@ facts as (
             and both_sources.from_hour > coalesce(refresh.state_hour, -1)
     union all
     select
-        stored.symbol,
-        stored.event_hour,
-        stored.bar_hour as from_hour,
+        kept.symbol,
+        kept.event_hour,
+        kept.bar_hour as from_hour,
         {{ cf_horizon() }} as until_hour,
-        {{ cf_from_epoch_hours('stored.event_hour') }} as available_at,
-        {{ cf_from_epoch_hours('stored.event_hour') }} as loaded_at,
-        stored.circulating_supply as fact_value
-    from {{ this }} as stored
+        {{ cf_from_epoch_hours('kept.event_hour') }} as available_at,
+        {{ cf_from_epoch_hours('kept.event_hour') }} as loaded_at,
+        kept.circulating_supply as fact_value
+    from {{ this }} as kept
     inner join {{ windows }} as refresh
         on
-            stored.symbol = refresh.symbol
-            and stored.bar_hour = refresh.state_hour
+            kept.symbol = refresh.symbol
+            and kept.bar_hour = refresh.state_hour
     {% endif %}
 ),
 
