@@ -54,6 +54,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         **os.environ,
         "CFW_WAREHOUSE_URL": url,
         "CFW_SCHEMA_PREFIX": settings.schema_prefix,
+        **settings.server_environment(),
         "DBT_PROJECT_DIR": str(PROJECT_ROOT / "dbt_project"),
         "DBT_PROFILES_DIR": str(PROJECT_ROOT),
         "DBT_TARGET_PATH": str(folder),
