@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from dlt.common.schema.utils import get_columns_names_with_prop
-from dlt.common.storages.load_storage import ParsedLoadJobFileName
+from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations import sqlalchemy as dlt_sqlalchemy
 from dlt.destinations.exceptions import (
     DatabaseTerminalException,
@@ -65,24 +65,22 @@ class ServerClient(SqlalchemyClient):
         options = {"engine": "InnoDB", "default_charset": CHARSET, "collate": COLLATION}
         for name, value in options.items():
             table_obj.kwargs[f"mysql_{name}"] = value
-        with self._ensure_transaction():
-            self._current_connection.execute(sa.schema.CreateTable(table_obj, if_not_exists=True))
+        self.execute_sql(sa.schema.CreateTable(table_obj, if_not_exists=True))
 
     def truncate_tables(self, *tables: str) -> None:
         """Empty tables at once, instead of row by row."""
         for table in tables:
             self.execute_sql(f"TRUNCATE TABLE `{self.dataset_name}`.`{table}`")
 
-    def _make_database_exception(self, e: Exception) -> Exception:
-        code = error_code(e)
+    def _make_database_exception(self, ex: Exception) -> Exception:  # type: ignore[override]
+        code = error_code(ex)
         if code in _UNDEFINED:
-            return DatabaseUndefinedRelation(e)
+            return DatabaseUndefinedRelation(ex)
         if code is None:
-            made: Exception = super()._make_database_exception(e)  # type: ignore[no-untyped-call]
-            return made
+            return super()._make_database_exception(ex)
         if is_transient(code):
-            return DatabaseTransientException(e)
-        return DatabaseTerminalException(e)
+            return DatabaseTransientException(ex)
+        return DatabaseTerminalException(ex)
 
 
 class AddNewRowsJob(SqlalchemyMergeFollowupJob):

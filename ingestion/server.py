@@ -105,7 +105,7 @@ class Server:
         connection = self.connect(**arguments)
         try:
             yield connection
-        except (pymysql.MySQLError, OSError) as error:
+        except pymysql.MySQLError as error:
             raise own_error(error, self.place, self.user) from None
         finally:
             with contextlib.suppress(pymysql.MySQLError, OSError):
