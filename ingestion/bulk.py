@@ -34,6 +34,7 @@ _BATCH_ROWS = 100_000
 _DUPLICATE_KEY = 1062
 #: Marks a text that may be NULL: LOAD DATA cannot tell an empty text from none.
 _PRESENT = "="
+_FORBIDDEN = (0, "0", "OFF")
 
 
 def is_large(path: str) -> bool:
@@ -76,7 +77,7 @@ def _bulk_session(server: Server) -> Iterator[Any | None]:
     with server.session(local_infile=True, autocommit=False) as connection:
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@local_infile")
-            allowed = cursor.fetchone()[0] in (1, "1", "ON")
+            allowed = cursor.fetchone()[0] not in _FORBIDDEN
         if not allowed:
             logger.info("%s: local_infile is off; large loads take longer", server.place)
         yield connection if allowed else None

@@ -50,8 +50,15 @@ def target_for(settings: Settings, pipeline_name: str) -> Target:
         dataset=settings.dataset,
         pipelines_dir=settings.data_dir.absolute() / "dlt" / folder,
         attempts=SERVER_ATTEMPTS if settings.is_server else 1,
-        place=Server.of(settings).place if settings.is_server else "",
+        place=_place(settings),
     )
+
+
+def _place(settings: Settings) -> str:
+    if not settings.is_server:
+        return str(duckdb_path(settings.warehouse_url))
+    server = Server.of(settings)
+    return f"{server.user}@{server.place}"
 
 
 class Warehouse:
