@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+
+from ingestion.arrow_history import conformed, new_rows
 from ingestion.config import Settings
 from ingestion.conform import conform
 from ingestion.engine import duckdb_path, engine_for
@@ -125,6 +128,27 @@ class Warehouse:
         self.index(missing)
         return {name: counts.get(name, 0) for name in checked}
 
+    def load_arrow(self, pipeline_name: str, name: str, data: pa.Table) -> int:
+        """Load a whole Arrow table, for histories of millions of rows; return how many were new.
+
+        The rules are those of ``load``. What lies where nothing is stored stays Arrow all the
+        way; a server takes it with ``LOAD DATA``.
+
+        Raises:
+            WarehouseError: an undeclared table or column, or a value of the wrong type.
+        """
+        _declared(name)
+        table, checked = TABLES[name], conformed(TABLES[name], data)
+        history = History(self, self.settings.clock(), self.next_loaded_at([name]))
+        missing = [] if self.has_table(name) else [name]
+
+        def batches(_: State) -> Iterator[Batch]:
+            yield name, new_rows(table, checked, history, self)
+
+        counts = run_pipeline(target_for(self.settings, pipeline_name), batches, missing)
+        self.index(missing)
+        return counts.get(name, 0)
+
     def ensure_tables(self) -> list[str]:
         """Create the declared raw tables that are missing and return their names."""
         missing = [name for name in TABLES if not self.has_table(name)]
@@ -142,10 +166,14 @@ class Warehouse:
             server.retried(lambda: create_indexes(server, self.settings.dataset, names))
 
 
-def _conformed(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+def _declared(name: str) -> None:
     if name not in TABLES:
         msg = f"{name} is not a raw table; declare it in ingestion/tables.py"
         raise WarehouseError(msg)
+
+
+def _conformed(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    _declared(name)
     result: list[Row] = []
     for row in rows:
         plain = dict(row)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from flows.errors import LockedError
@@ -241,6 +242,47 @@ def test_large_loads_keep_every_value(
     for row in rows:
         assert {name: stored[row["text_id"]][name] for name in row} == row
     assert warehouse.load("scoring", {"sentiment_scores": rows})["sentiment_scores"] == 0
+
+
+def bars(first: int, count: int, symbol: str = "BTC", close: float = 1.5) -> pa.Table:
+    opened = [CLOCK - timedelta(hours=9_999 - first - n) for n in range(count)]
+    times = pa.timestamp("us", "UTC")
+    return pa.table(
+        {
+            "provider": ["archive"] * count,
+            "symbol": [symbol] * count,
+            "interval_minutes": [60] * count,
+            "bar_open_at": pa.array(opened, times),
+            **{name: [1.5] * count for name in ("open", "high", "low", "volume_base")},
+            "close": [close] * count,
+            "volume_quote": pa.nulls(count),
+            "trade_count": pa.nulls(count),
+            "quote_currency": ["USD"] * count,
+            "available_at": pa.array([moment + timedelta(hours=1) for moment in opened], times),
+            "is_sample": [True] * count,
+        }
+    )
+
+
+def test_an_archive_of_bars_lands_once_and_corrections_are_new_rows(server: ServerForTest) -> None:
+    warehouse = server.warehouse(now=CLOCK)
+    both = pa.concat_tables([bars(0, 3_000), bars(0, 2_000, "ETH")])
+    assert warehouse.load_arrow("archive", "price_bars", both) == 5_000
+    assert warehouse.load_arrow("archive", "price_bars", both) == 0
+    assert warehouse.load_arrow("archive", "price_bars", bars(2_900, 3_000)) == 2_900
+    assert warehouse.load_arrow("archive", "price_bars", bars(10, 5, close=1.25)) == 5
+    twice = pa.concat_tables([bars(7_000, 10), bars(7_000, 10)])
+    assert warehouse.load_arrow("archive", "price_bars", twice) == 10
+    stored = rows_of(server, "price_bars", "WHERE symbol = 'BTC' ORDER BY bar_open_at, loaded_at")
+    assert len(stored) == 5_915
+    assert [row["available_at"] for row in stored if row["close"] == 1.25] == [CLOCK] * 5
+    assert stored[0]["bar_open_at"] == CLOCK - timedelta(hours=9_999)
+    naive = bars(0, 1).set_column(3, "bar_open_at", pa.array([datetime(2024, 1, 1)]))  # noqa: DTZ001
+    with pytest.raises(WarehouseError, match="bar_open_at has no time zone"):
+        warehouse.load_arrow("archive", "price_bars", naive)
+    empty = bars(0, 1).drop_columns("close").append_column("close", pa.nulls(1, pa.float64()))
+    with pytest.raises(WarehouseError, match="close is missing"):
+        warehouse.load_arrow("archive", "price_bars", empty)
 
 
 @pytest.mark.parametrize(
