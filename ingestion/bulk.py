@@ -21,6 +21,11 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from dlt.destinations.exceptions import DatabaseTerminalException, DatabaseTransientException
 from dlt.destinations.impl.sqlalchemy.load_jobs import SqlalchemyParquetInsertJob
+from pymysql.connections import (  # type: ignore[import-untyped]
+    Connection,
+    LoadLocalPacketWrapper,
+    MySQLResult,
+)
 
 from ingestion.server import Server
 from ingestion.server_errors import ServerError, is_transient
@@ -40,6 +45,40 @@ _FORBIDDEN = (0, "0", "OFF")
 def is_large(path: str) -> bool:
     """Return whether a Parquet file is worth a bulk load."""
     return bool(pq.read_metadata(path).num_rows >= MIN_ROWS)
+
+
+class _OneFileResult(MySQLResult):  # type: ignore[misc]
+    """The answer to LOAD DATA, in which a server may ask for a file by any name."""
+
+    def _read_load_local_packet(self, first_packet: Any) -> None:
+        asked = LoadLocalPacketWrapper(first_packet).filename
+        asked = asked.decode() if isinstance(asked, bytes) else asked
+        if asked != self.connection.offered:
+            self.connection._force_close()
+            msg = "the server asked for a file that was not offered; do not trust this server"
+            raise ServerError(msg)
+        super()._read_load_local_packet(first_packet)
+
+
+class OneFileConnection(Connection):  # type: ignore[misc]
+    """A connection that hands out the file ``offered`` and no other.
+
+    The protocol lets a server ask for any file of the client; a wrong or hijacked one would.
+    """
+
+    offered = ""
+
+    def _read_query_result(self, unbuffered: bool = False) -> int:
+        self._result = None
+        result = _OneFileResult(self)
+        if unbuffered:
+            result.init_unbuffered_query()
+        else:
+            result.read()
+        self._result = result
+        if result.server_status is not None:
+            self.server_status = result.server_status
+        return int(result.affected_rows)
 
 
 class BulkJob(SqlalchemyParquetInsertJob):
@@ -74,7 +113,7 @@ class BulkJob(SqlalchemyParquetInsertJob):
 @contextlib.contextmanager
 def _bulk_session(server: Server) -> Iterator[Any | None]:
     """Hold a connection that may send files, or None where the server forbids it."""
-    with server.session(local_infile=True, autocommit=False) as connection:
+    with server.session(OneFileConnection, local_infile=True, autocommit=False) as connection:
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@local_infile")
             allowed = cursor.fetchone()[0] not in _FORBIDDEN
@@ -90,7 +129,9 @@ def _load_file(connection: Any, path: Path, table: str) -> None:
         _write_csv(source, target)
         statement = _statement(schema, table)
         with connection.cursor() as cursor:
+            connection.offered = str(target)
             cursor.execute(statement, (str(target),))
+            connection.offered = ""
             loaded = cursor.rowcount
             _refuse_warnings(cursor, loaded, source.metadata.num_rows)
     connection.commit()

@@ -202,10 +202,14 @@ class Settings(BaseSettings):
 
 
 def _has_host_and_port(url: str) -> bool:
-    """Return whether a server URL can be taken apart; a stray / or @ in a password breaks it."""
+    """Return whether a server URL ends with host and port.
+
+    A plain / # or ? in a password would cut the URL there, and show the rest as the host.
+    """
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
+        rest = parts.path.strip("/") + parts.query + parts.fragment
+        return bool(parts.hostname) and parts.port != 0 and not rest
     except ValueError:
         return False
 

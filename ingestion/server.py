@@ -78,8 +78,12 @@ class Server:
             **self.tls,
         }
 
-    def connect(self, **arguments: Any) -> Any:
+    def connect(self, kind: Callable[..., Any] | None = None, **arguments: Any) -> Any:
         """Open a connection that commits by itself.
+
+        Args:
+            kind: the connection's class, if not the driver's own.
+            arguments: replace the usual ones of the driver.
 
         Raises:
             WarehouseError: one line that names the reason and the remedy.
@@ -87,7 +91,7 @@ class Server:
         import pymysql  # type: ignore[import-untyped]
 
         try:
-            return pymysql.connect(
+            return (kind or pymysql.connect)(
                 host=self.host,
                 port=self.port,
                 user=self.user,
@@ -98,11 +102,11 @@ class Server:
             raise own_error(error, self.place, self.user) from None
 
     @contextlib.contextmanager
-    def session(self, **arguments: Any) -> Iterator[Any]:
+    def session(self, kind: Callable[..., Any] | None = None, **arguments: Any) -> Iterator[Any]:
         """Hold a connection for a few statements; the server's errors leave as this package's."""
         import pymysql
 
-        connection = self.connect(**arguments)
+        connection = self.connect(kind, **arguments)
         try:
             yield connection
         except pymysql.MySQLError as error:

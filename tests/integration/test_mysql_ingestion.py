@@ -20,6 +20,7 @@ from ingestion import bulk
 from ingestion.config import Settings
 from ingestion.errors import WarehouseError
 from ingestion.sandbox import RunningSandbox, SandboxData, generate_sample, running_sandbox
+from ingestion.server import Server
 from ingestion.steps import STEPS, run_step
 from ingestion.tables import TABLES
 from tests.support.mysql_server import ServerForTest, connect
@@ -242,6 +243,18 @@ def test_large_loads_keep_every_value(
     for row in rows:
         assert {name: stored[row["text_id"]][name] for name in row} == row
     assert warehouse.load("scoring", {"sentiment_scores": rows})["sentiment_scores"] == 0
+
+
+def test_a_server_gets_no_file_but_the_one_offered(server: ServerForTest, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("never sent")
+    server.execute(f"CREATE DATABASE {server.prefix}_raw")
+    server.execute(f"CREATE TABLE {server.prefix}_raw.loot (line text)")
+    sql = f"LOAD DATA LOCAL INFILE '{secret}' INTO TABLE {server.prefix}_raw.loot"
+    session = bulk._bulk_session(Server.of(server.settings()))
+    with pytest.raises(WarehouseError, match="was not offered"), session as connection:
+        connection.cursor().execute(sql)
+    assert list(server.execute(f"SELECT * FROM {server.prefix}_raw.loot")) == []
 
 
 def bars(first: int, count: int, symbol: str = "BTC", close: float = 1.5) -> pa.Table:
