@@ -115,6 +115,12 @@ class Server:
             with contextlib.suppress(pymysql.MySQLError, OSError):
                 connection.close()
 
+    def kind(self) -> str:
+        """Return ``mariadb`` or ``mysql``, as the server names itself."""
+        with self.session() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT VERSION()")
+            return "mariadb" if "mariadb" in str(cursor.fetchone()[0]).lower() else "mysql"
+
     def retried(self, work: Callable[[], T]) -> T:
         """Do work that may be repeated; a failure that passes by itself is tried again twice."""
         for attempt in range(1, _ATTEMPTS):

@@ -15,7 +15,8 @@ GRANT SELECT, INSERT, DELETE, CREATE, ALTER, INDEX, DROP
     ON `crypto\_raw\_stg\_%`.* TO 'cfw_loader'@'%';
 
 -- transformer: `cfw transform`, `cfw rollback`. Reads raw, owns everything that is built from it,
--- the schemas of tagged builds (<prefix>_<tag>_marts) included.
+-- the schemas of tagged builds (<prefix>_<tag>_marts) and of versions of the marts that are not
+-- published (<prefix>_marts_next) included.
 GRANT SELECT ON `crypto\_raw`.* TO 'cfw_transformer'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP, REFERENCES, CREATE VIEW,
     SHOW VIEW, CREATE TEMPORARY TABLES, LOCK TABLES
@@ -25,7 +26,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP, REFERENCES, CR
     ON `crypto\_%intermediate`.* TO 'cfw_transformer'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP, REFERENCES, CREATE VIEW,
     SHOW VIEW, CREATE TEMPORARY TABLES, LOCK TABLES
-    ON `crypto\_%marts`.* TO 'cfw_transformer'@'%';
+    ON `crypto\_%marts%`.* TO 'cfw_transformer'@'%';
 
 -- reader: BI tools and clients. The published marts, and nothing else.
 GRANT SELECT, SHOW VIEW ON `crypto\_marts`.* TO 'cfw_reader'@'%';
