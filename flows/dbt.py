@@ -17,6 +17,7 @@ from flows.errors import TransformError
 from flows.lock import lock_path
 from ingestion.config import PROJECT_ROOT, Settings
 from ingestion.engine import duckdb_path
+from ingestion.server import Server
 
 _FAILED = ("error", "fail", "runtime error")
 _SHOWN_FAILURES = 5
@@ -54,6 +55,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         **os.environ,
         "CFW_WAREHOUSE_URL": url,
         "CFW_SCHEMA_PREFIX": settings.schema_prefix,
+        **_server_environment(settings),
         "DBT_PROJECT_DIR": str(PROJECT_ROOT / "dbt_project"),
         "DBT_PROFILES_DIR": str(PROJECT_ROOT),
         "DBT_TARGET_PATH": str(folder),
@@ -61,6 +63,14 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_USE_COLORS": "false",
         "DBT_PACKAGES_INSTALL_PATH": str(folder / "packages"),
     }
+
+
+def _server_environment(settings: Settings) -> dict[str, str]:
+    """Return the server's settings, and which of dbt's two adapters speaks to it."""
+    if not settings.is_server:
+        return {}
+    server = Server.of(settings)
+    return {**settings.server_environment(), "CFW_WAREHOUSE_ENGINE": server.retried(server.kind)}
 
 
 def transform_vars(

@@ -12,12 +12,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flows.errors import LockedError
+from flows.server_lock import server_lock
 from ingestion.config import Settings
 from ingestion.engine import duckdb_path
 
 
 def lock_path(settings: Settings) -> Path:
-    """Return the lock's file: beside a DuckDB file, so that every caller meets the same one."""
+    """Return the lock's file: beside a DuckDB file, so that every caller meets the same one.
+
+    For a server, whose lock is no file, its stem still names the warehouse's working folders.
+    """
     if settings.warehouse_url.startswith("duckdb:///"):
         path = duckdb_path(settings.warehouse_url)
         return path.with_name(path.name + ".lock")
@@ -31,7 +35,8 @@ def lock_path(settings: Settings) -> Path:
 def run_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the warehouse for one run.
 
-    The operating system frees the lock when its holder dies, so a kill leaves nothing to clean.
+    A DuckDB file is held by a file lock beside it, a server by a lock of its own that every
+    machine meets. Either is freed when its holder dies, so a kill leaves nothing to clean.
 
     Args:
         settings: names the warehouse.
@@ -40,6 +45,13 @@ def run_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
     Raises:
         LockedError: another run holds the warehouse.
     """
+    held = server_lock if settings.is_server else _file_lock
+    with held(settings, wait_seconds):
+        yield
+
+
+@contextmanager
+def _file_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
     path = lock_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = path.with_suffix(".holder")

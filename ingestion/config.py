@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -50,6 +50,13 @@ class Settings(BaseSettings):
     warehouse_url: str = Field(default="duckdb:///data/warehouse.duckdb", repr=False)
     schema_prefix: str = "crypto"
     data_dir: Path = Path("data")
+    #: TLS to a MySQL or MariaDB server: PEM files. With a CA the certificate is always checked;
+    #: ``mysql_ssl_verify`` says whether its name must be the host's too.
+    mysql_ssl_ca: Path | None = None
+    mysql_ssl_cert: Path | None = None
+    mysql_ssl_key: Path | None = None
+    mysql_ssl_verify: bool = True
+    mysql_lock_wait_seconds: int = Field(default=60, ge=1, le=3600)
     now: datetime | None = None
     symbols: CommaList = ()
     history_start: datetime | None = None
@@ -135,10 +142,20 @@ class Settings(BaseSettings):
     @field_validator("warehouse_url")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
-        if value.startswith("mysql://") or (value.startswith("duckdb:///") and value[10:]):
+        if value.startswith("duckdb:///") and value[10:]:
             return value
-        msg = "must be duckdb:///path/to/file or mysql://user:password@host:port"
+        if value.startswith("mysql://") and _has_host_and_port(value):
+            return value
+        msg = (
+            "must be duckdb:///path/to/file or mysql://user:password@host:port, "
+            "special characters of the password percent-encoded"
+        )
         raise ValueError(msg)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether the warehouse is a MySQL or MariaDB server, not a DuckDB file."""
+        return self.warehouse_url.startswith("mysql://")
 
     @property
     def dataset(self) -> str:
@@ -157,7 +174,23 @@ class Settings(BaseSettings):
         keys = (self.coingecko_api_key, self.fred_api_key)
         password = urlsplit(self.warehouse_url).password
         known = [key.get_secret_value() for key in keys if key is not None]
-        return (*known, *((password,) if password else ()))
+        return (*known, *(dict.fromkeys((unquote(password), password)) if password else ()))
+
+    def server_environment(self) -> dict[str, str]:
+        """Return the server's settings as environment variables, for a program of its own.
+
+        A file is given by its absolute path; what is not set is empty.
+        """
+        files = {
+            "CFW_MYSQL_SSL_CA": self.mysql_ssl_ca,
+            "CFW_MYSQL_SSL_CERT": self.mysql_ssl_cert,
+            "CFW_MYSQL_SSL_KEY": self.mysql_ssl_key,
+        }
+        return {
+            **{name: str(path.absolute()) if path else "" for name, path in files.items()},
+            "CFW_MYSQL_SSL_VERIFY": "true" if self.mysql_ssl_verify else "false",
+            "CFW_MYSQL_LOCK_WAIT_SECONDS": str(self.mysql_lock_wait_seconds),
+        }
 
     def clock(self) -> datetime:
         """Return the moment this run takes as now (UTC)."""
@@ -166,6 +199,19 @@ class Settings(BaseSettings):
     def start_of_history(self) -> datetime:
         """Return the earliest moment worth asking for (UTC)."""
         return self.history_start or self.clock() - DEFAULT_HISTORY
+
+
+def _has_host_and_port(url: str) -> bool:
+    """Return whether a server URL ends with host and port.
+
+    A plain / # or ? in a password would cut the URL there, and show the rest as the host.
+    """
+    try:
+        parts = urlsplit(url)
+        rest = parts.path.strip("/") + parts.query + parts.fragment
+        return bool(parts.hostname) and parts.port != 0 and not rest
+    except ValueError:
+        return False
 
 
 def _lines(error: ValidationError) -> list[str]:

@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
+import pyarrow as pa
+
+from ingestion.arrow_history import conformed, new_rows
 from ingestion.config import Settings
 from ingestion.conform import conform
 from ingestion.engine import duckdb_path, engine_for
 from ingestion.errors import WarehouseError
 from ingestion.history import History
-from ingestion.pipeline import Batch, State, Target, run_pipeline
+from ingestion.pipeline import SERVER_ATTEMPTS, Batch, State, Target, run_pipeline
+from ingestion.server import Server
 from ingestion.tables import TABLES, Row
 
 import dlt  # isort: skip - after ingestion.pipeline, which sets what dlt reads on import
@@ -28,39 +31,16 @@ def destination_for(settings: Settings, pipeline_name: str) -> Destination[Any, 
     Each pipeline gets a staging schema of its own, so that two never share a staging table.
     """
     layout = f"%s_stg_{pipeline_name}"
-    if settings.warehouse_url.startswith("duckdb:///"):
+    if not settings.is_server:
         path = duckdb_path(settings.warehouse_url)
         if path.stem == settings.dataset:
             msg = f"CFW_WAREHOUSE_URL: {path.name} must not be named as its schema; rename it"
             raise WarehouseError(msg)
         path.parent.mkdir(parents=True, exist_ok=True)
         return dlt.destinations.duckdb(str(path), staging_dataset_name_layout=layout)
-    return _mysql_destination(settings.warehouse_url, layout)
+    from ingestion.mysql_destination import server_destination
 
-
-def _mysql_destination(url: str, layout: str) -> Destination[Any, Any]:
-    from dlt.destinations.impl.sqlalchemy.type_mapper import (
-        MysqlVariantTypeMapper,
-    )
-    from sqlalchemy.dialects.mysql import LONGTEXT
-
-    class LongTextMapper(MysqlVariantTypeMapper):
-        """Text without a length is LONGTEXT: TEXT ends at 64 kB, also for dlt's own schema."""
-
-        def db_type_from_text_type(self, column: Any, table: Any = None) -> Any:
-            if column.get("precision") is None and not column.get("unique"):
-                return LONGTEXT()
-            return super().db_type_from_text_type(column, table)
-
-    parts = urlsplit(url)
-    server = urlunsplit(("mysql+pymysql", parts.netloc, parts.path or "/", "charset=utf8mb4", ""))
-    return dlt.destinations.sqlalchemy(
-        server,
-        type_mapper=LongTextMapper,
-        create_primary_keys=True,
-        staging_dataset_name_layout=layout,
-        engine_kwargs={"pool_pre_ping": True},
-    )
+    return server_destination(Server.of(settings), layout)
 
 
 def target_for(settings: Settings, pipeline_name: str) -> Target:
@@ -72,7 +52,16 @@ def target_for(settings: Settings, pipeline_name: str) -> Target:
         destination=destination_for(settings, pipeline_name),
         dataset=settings.dataset,
         pipelines_dir=settings.data_dir.absolute() / "dlt" / folder,
+        attempts=SERVER_ATTEMPTS if settings.is_server else 1,
+        place=_place(settings),
     )
+
+
+def _place(settings: Settings) -> str:
+    if not settings.is_server:
+        return str(duckdb_path(settings.warehouse_url))
+    server = Server.of(settings)
+    return f"{server.user}@{server.place}"
 
 
 class Warehouse:
@@ -81,7 +70,7 @@ class Warehouse:
     def __init__(self, settings: Settings) -> None:
         """Keep the settings; nothing is opened."""
         self.settings = settings
-        self._engine = engine_for(settings.warehouse_url)
+        self._engine = engine_for(settings)
 
     def table(self, name: str) -> str:
         """Return the qualified name of a raw table, for SQL."""
@@ -136,20 +125,55 @@ class Warehouse:
 
         missing = [name for name in checked if not self.has_table(name)]
         counts = run_pipeline(target_for(self.settings, pipeline_name), batches, missing)
+        self.index(missing)
         return {name: counts.get(name, 0) for name in checked}
+
+    def load_arrow(self, pipeline_name: str, name: str, data: pa.Table) -> int:
+        """Load a whole Arrow table, for histories of millions of rows; return how many were new.
+
+        The rules are those of ``load``. What lies where nothing is stored stays Arrow all the
+        way; a server takes it with ``LOAD DATA``.
+
+        Raises:
+            WarehouseError: an undeclared table or column, or a value of the wrong type.
+        """
+        _declared(name)
+        table, checked = TABLES[name], conformed(TABLES[name], data)
+        history = History(self, self.settings.clock(), self.next_loaded_at([name]))
+        missing = [] if self.has_table(name) else [name]
+
+        def batches(_: State) -> Iterator[Batch]:
+            yield name, new_rows(table, checked, history, self)
+
+        counts = run_pipeline(target_for(self.settings, pipeline_name), batches, missing)
+        self.index(missing)
+        return counts.get(name, 0)
 
     def ensure_tables(self) -> list[str]:
         """Create the declared raw tables that are missing and return their names."""
         missing = [name for name in TABLES if not self.has_table(name)]
         if missing:
             run_pipeline(target_for(self.settings, "tables"), lambda _: (), missing)
+        self.index(list(TABLES))
         return missing
 
+    def index(self, names: Sequence[str]) -> None:
+        """Create the indexes that tables lack; an engine without indexes has nothing to do."""
+        if names and self.settings.is_server:
+            from ingestion.mysql_destination import create_indexes
 
-def _conformed(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+            server = Server.of(self.settings)
+            server.retried(lambda: create_indexes(server, self.settings.dataset, names))
+
+
+def _declared(name: str) -> None:
     if name not in TABLES:
         msg = f"{name} is not a raw table; declare it in ingestion/tables.py"
         raise WarehouseError(msg)
+
+
+def _conformed(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    _declared(name)
     result: list[Row] = []
     for row in rows:
         plain = dict(row)

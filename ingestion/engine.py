@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 
+from ingestion.config import Settings
 from ingestion.errors import WarehouseError
+from ingestion.server import Server
 
 _LOCK_WAIT_SECONDS = 10.0
 
@@ -32,11 +33,11 @@ class Engine(Protocol):
         ...
 
 
-def engine_for(url: str) -> Engine:
-    """Return the engine of a warehouse URL."""
-    if url.startswith("duckdb:///"):
-        return DuckDbEngine(duckdb_path(url))
-    return MySqlEngine(url)
+def engine_for(settings: Settings) -> Engine:
+    """Return the engine of the warehouse."""
+    if settings.is_server:
+        return ServerEngine(Server.of(settings))
+    return DuckDbEngine(duckdb_path(settings.warehouse_url))
 
 
 def duckdb_path(url: str) -> Path:
@@ -91,36 +92,22 @@ class DuckDbEngine:
                 time.sleep(0.1)
 
 
-class MySqlEngine:
+class ServerEngine:
     """A MySQL or MariaDB server."""
 
-    def __init__(self, url: str) -> None:
-        """Keep the URL; nothing is opened."""
-        self._parts = urlsplit(url)
+    def __init__(self, server: Server) -> None:
+        """Keep the address; nothing is opened."""
+        self._server = server
 
     def query(self, sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
-        """Run one statement; see ``Engine``."""
-        import pymysql  # type: ignore[import-untyped]
+        """Run one statement, reading; see ``Engine``. A failure that passes is tried again."""
+        return self._server.retried(lambda: self._query(sql, params))
 
-        try:
-            connection = pymysql.connect(
-                host=self._parts.hostname or "127.0.0.1",
-                port=self._parts.port or 3306,
-                user=unquote(self._parts.username or ""),
-                password=unquote(self._parts.password or ""),
-                charset="utf8mb4",
-                init_command="SET time_zone = '+00:00'",
-            )
-        except pymysql.MySQLError as error:
-            msg = f"no connection to the server of CFW_WAREHOUSE_URL ({type(error).__name__})"
-            raise WarehouseError(msg) from None
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, [_naive_utc(value) for value in params])
-                names = [column[0] for column in cursor.description or ()]
-                rows = cursor.fetchall()
-        finally:
-            connection.close()
+    def _query(self, sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+        with self._server.session() as connection, connection.cursor() as cursor:
+            cursor.execute(sql, [_naive_utc(value) for value in params])
+            names = [column[0] for column in cursor.description or ()]
+            rows = cursor.fetchall()
         return [dict(zip(names, map(_utc, row), strict=True)) for row in rows]
 
     def has_table(self, schema: str, name: str) -> bool:

@@ -154,12 +154,15 @@ class History:
         if not self._has(table.name):
             return
         name = self._reader.table(table.name)
-        columns = dict.fromkeys((*table.key, *table.identity, *table.compared))
+        # Behind an alias, a column may be named as a word that an engine reserves (precision).
+        columns = dict.fromkeys(
+            f"t.{column}" for column in (*table.key, *table.identity, *table.compared)
+        )
         for where, params in _scopes(table, rows):
             if table.latest:
                 where, params = self._latest_scope(table, name, where, params)
             # Only declared names are pasted in; values are parameters.
-            sql = f"SELECT {', '.join(columns)} FROM {name} WHERE {where}"  # noqa: S608
+            sql = f"SELECT {', '.join(columns)} FROM {name} t WHERE {where}"  # noqa: S608
             yield from self._reader.query(sql, params)
 
     def _latest_scope(

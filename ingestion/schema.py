@@ -47,6 +47,8 @@ class Table:
         latest: reads only the newest capture by this column, where captures go on for ever.
         restated: what a changed row of a stored identity takes: the clock as ``available_at``.
         may_repeat: one extraction can meet the same identity on two pages.
+        indexes: column lists that models look rows up by, where the engine has indexes; every
+            table has one on ``loaded_at`` besides.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Table:
     keep: Keep = "newest"
     restated: bool = True
     may_repeat: bool = True
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -142,4 +142,5 @@ def _load(
 
     missing = [table for table in tables if not warehouse.has_table(table)]
     counts = run_pipeline(target_for(settings, name), batches, missing)
+    warehouse.index(missing)
     return extraction, {table: counts.get(table, 0) for table in tables}

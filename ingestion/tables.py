@@ -49,6 +49,7 @@ PRICE_BARS = Table(
     within=("provider", "symbol", "interval_minutes"),
     between="bar_open_at",
     may_repeat=False,
+    indexes=(("symbol", "bar_open_at"),),
 )
 
 ASSET_SNAPSHOTS = Table(
@@ -72,6 +73,7 @@ ASSET_SNAPSHOTS = Table(
     ),
     within=("provider", "symbol"),
     latest="captured_at",
+    indexes=(("symbol", "available_at"),),
 )
 
 ONCHAIN_METRICS = Table(
@@ -91,6 +93,7 @@ ONCHAIN_METRICS = Table(
     within=("provider", "symbol"),
     between="day",
     may_repeat=False,
+    indexes=(("symbol", "day"),),
 )
 
 MACRO_OBSERVATIONS = Table(
@@ -112,6 +115,7 @@ MACRO_OBSERVATIONS = Table(
     between="observation_date",
     keep="vintage",
     may_repeat=False,
+    indexes=(("available_at",),),
 )
 
 ARTICLES = Table(
@@ -135,6 +139,7 @@ ARTICLES = Table(
     identity=("feed", "guid"),
     compared=("text_version",),
     within=("feed", "guid"),
+    indexes=(("available_at",), ("text_version",)),
 )
 
 SOCIAL_POSTS = Table(
@@ -158,6 +163,7 @@ SOCIAL_POSTS = Table(
     compared=("text_id",),
     within=("platform", "post_id"),
     keep="first",
+    indexes=(("available_at",), ("text_id",)),
 )
 
 SOCIAL_ENGAGEMENT = Table(
@@ -174,6 +180,7 @@ SOCIAL_ENGAGEMENT = Table(
     identity=("platform", "post_id"),
     compared=("likes", "reposts", "replies"),
     within=("platform", "post_id"),
+    indexes=(("available_at",),),
 )
 
 SENTIMENT_SCORES = Table(

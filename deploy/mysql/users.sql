@@ -1,0 +1,32 @@
+-- Three users with no more rights than their work needs, for MySQL 8.0+ and MariaDB 10.11+.
+-- Replace the three passwords, and `crypto` where CFW_SCHEMA_PREFIX is another prefix (in a
+-- pattern its underscores are written \_), then run it once as an administrator:
+--   mysql -u root -p < deploy/mysql/users.sql
+-- '%' admits every host; name your network instead where you can ('10.0.0.%').
+
+CREATE USER IF NOT EXISTS 'cfw_loader'@'%' IDENTIFIED BY 'CHANGE_ME_LOADER';
+CREATE USER IF NOT EXISTS 'cfw_transformer'@'%' IDENTIFIED BY 'CHANGE_ME_TRANSFORMER';
+CREATE USER IF NOT EXISTS 'cfw_reader'@'%' IDENTIFIED BY 'CHANGE_ME_READER';
+
+-- loader: `cfw ingest`, `cfw score`, `cfw backfill`. Adds raw rows; a raw table it can neither
+-- update nor empty nor drop, so that history stays what it was. The staging databases are its own.
+GRANT SELECT, INSERT, CREATE, ALTER, INDEX ON `crypto\_raw`.* TO 'cfw_loader'@'%';
+GRANT SELECT, INSERT, DELETE, CREATE, ALTER, INDEX, DROP
+    ON `crypto\_raw\_stg\_%`.* TO 'cfw_loader'@'%';
+
+-- transformer: `cfw transform`, `cfw rollback`. Reads raw, owns everything that is built from it,
+-- the schemas of tagged builds (<prefix>_<tag>_marts) and of versions of the marts that are not
+-- published (<prefix>_marts_next) included.
+GRANT SELECT ON `crypto\_raw`.* TO 'cfw_transformer'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP, REFERENCES, CREATE VIEW,
+    SHOW VIEW, CREATE TEMPORARY TABLES, LOCK TABLES
+    ON `crypto\_%staging`.* TO 'cfw_transformer'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP, REFERENCES, CREATE VIEW,
+    SHOW VIEW, CREATE TEMPORARY TABLES, LOCK TABLES
+    ON `crypto\_%intermediate`.* TO 'cfw_transformer'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP, REFERENCES, CREATE VIEW,
+    SHOW VIEW, CREATE TEMPORARY TABLES, LOCK TABLES
+    ON `crypto\_%marts%`.* TO 'cfw_transformer'@'%';
+
+-- reader: BI tools and clients. The published marts, and nothing else.
+GRANT SELECT, SHOW VIEW ON `crypto\_marts`.* TO 'cfw_reader'@'%';
