@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 import pandas as pd
+
 from tests.parity.raw_tables import connect
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def differences(left: pd.DataFrame, right: pd.DataFrame, *, most: int = 20) -> l
     """Names what differs between two marts; an empty list means that they are the same.
 
     Keys must be equal, NULLs stand in the same places, and every value agree to RELATIVE, or to
-    SCALE_SHARE of the largest absolute value that the symbol has in the column. Each line names column,
-    key and both values.
+    SCALE_SHARE of the largest absolute value that the symbol has in the column. Each line names
+    column, key and both values.
 
     Args:
         left: one mart, as `read_mart` gives it.
@@ -97,14 +98,3 @@ def _key_differences(left: pd.DataFrame, right: pd.DataFrame) -> list[str]:
         repeated = mart[mart.duplicated(KEY)]
         found += [f"{name} repeats ({r.symbol}, {r.timestamp_iso})" for r in repeated.itertuples()]
     return found
-
-
-def largest_differences(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, float]:
-    """Largest relative difference by column, for a report; keys are taken as equal."""
-    largest = {}
-    for name in left.columns.drop(KEY):
-        one, other = left[name].to_numpy(dtype="float64"), right[name].to_numpy(dtype="float64")
-        apart = np.abs(one - other) / np.maximum(np.abs(one), 1e-300)
-        apart[one == other] = 0.0
-        largest[name] = float(np.nanmax(apart, initial=0.0))
-    return largest

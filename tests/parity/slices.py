@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - the statements read better whole
 """Raw data that reaches a warehouse in slices: late bars, corrected bars, restated days, edited articles."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One answer on every engine: the same raw history gives the same mart, at once and slice by slice."""
+"""One answer on every engine: the same raw rows give the same mart, at once and slice by slice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -14,16 +13,14 @@ import pandas as pd
 import pymysql
 import pytest
 
-from tests.mysql_server import Server, running_server
 from tests.parity.compare import MART, MART_COLUMNS, differences, read_mart
 from tests.parity.raw_tables import connect, copy_raw
 from tests.parity.slices import SLICES, closes_at, write_raw
+from tests.support.mysql_server import ServerForTest
 
 ROOT = Path(__file__).resolve().parents[2]
-PREFIX = f"cfw_test_{os.getpid()}"
-LAYERS = ("raw", "staging", "intermediate", "marts", "marts_next", "marts_previous")
 
-pytestmark = pytest.mark.xdist_group("parity")
+pytestmark = pytest.mark.xdist_group("servers")
 
 
 class Warehouse:
@@ -81,20 +78,12 @@ def expected(history: Path) -> pd.DataFrame:
     return warehouse.mart()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A MySQL or MariaDB server."""
-    with running_server() as running:
-        yield running
-
-
 @pytest.fixture
-def warehouse(server: Server, tmp_path: Path) -> Iterator[Warehouse]:
-    """An empty warehouse on the server, dropped afterwards."""
-    yield Warehouse(server.url, PREFIX, server.engine, tmp_path)
-    with connect(server.url) as connection:
-        for layer in LAYERS:
-            connection.cursor().execute(f"drop database if exists {PREFIX}_{layer}")
+def warehouse(server: ServerForTest, tmp_path: Path) -> Warehouse:
+    """An empty warehouse on each server."""
+    version = str(server.execute("select version()")[0][0])
+    engine = "mariadb" if "mariadb" in version.lower() else "mysql"
+    return Warehouse(server.url, server.prefix, engine, tmp_path)
 
 
 def load(history: Path, warehouse: Warehouse, where: str = "true") -> None:
@@ -160,7 +149,8 @@ def test_an_untested_mart_is_not_published(history: Path, warehouse: Warehouse) 
     good = warehouse.mart()
     with connect(warehouse.url) as connection:
         connection.cursor().execute(
-            f"update {warehouse.prefix}_raw.price_bars set high = low / 2 where symbol = 'SOL' limit 5"
+            f"update {warehouse.prefix}_raw.price_bars set high = low / 2 "
+            "where symbol = 'SOL' limit 5"
         )
     warehouse.dbt("build", "--full-refresh", fails=True)
     assert differences(good, warehouse.mart()) == []

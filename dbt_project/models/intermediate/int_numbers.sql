@@ -24,7 +24,7 @@ final as (
         numbers.n
     from numbers as sizes
     inner join numbers
-        on numbers.n <= sizes.n
+        on sizes.n >= numbers.n
 )
 
 select * from final

@@ -32,7 +32,7 @@ hourly as (
     from {{ ref('stg_prices__bars') }} as bars
     where
         bars.interval_minutes = 60
-        {{ cf_in_window('bars', time_column='bar_open_at') }}
+        {{ cf_in_window('bars', time_column='bar_open_at') }} -- noqa: LT02
 ),
 
 in_window as (
