@@ -8,7 +8,7 @@ CREATE USER IF NOT EXISTS 'cfw_loader'@'%' IDENTIFIED BY 'CHANGE_ME_LOADER';
 CREATE USER IF NOT EXISTS 'cfw_transformer'@'%' IDENTIFIED BY 'CHANGE_ME_TRANSFORMER';
 CREATE USER IF NOT EXISTS 'cfw_reader'@'%' IDENTIFIED BY 'CHANGE_ME_READER';
 
--- loader: `cfw ingest`, `cfw score`, `cfw backfill`. Adds raw rows; a raw table it can neither
+-- loader: `cfw ingest`, `cfw score`. Adds raw rows; a raw table it can neither
 -- update nor empty nor drop, so that history stays what it was. The staging databases are its own.
 GRANT SELECT, INSERT, CREATE, ALTER, INDEX ON `crypto\_raw`.* TO 'cfw_loader'@'%';
 GRANT SELECT, INSERT, DELETE, CREATE, ALTER, INDEX, DROP

@@ -1,4 +1,4 @@
-"""Commands that write: run, ingest, score, transform, demo."""
+"""Commands that write: run, ingest, score, transform, rollback, demo."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flows import steps
 from flows.cli import output
 from flows.cli.report import print_dbt, print_report, print_scoring, print_sources, print_summary
+from flows.dbt import run_dbt
 from flows.errors import PipelineError, RunError
 from flows.lock import run_lock
 from flows.prefect_local import use_local_server
@@ -30,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("ingest")(ingest)
     app.command("score")(score)
     app.command("transform")(transform)
+    app.command("rollback")(rollback)
     app.command("demo")(demo)
 
 
@@ -147,6 +149,17 @@ def transform(
             tests=tests,
         )
     print_dbt(report, as_json=as_json)
+
+
+def rollback(wait: Wait = 0.0) -> None:
+    """Put the mart's previous version back, at once; the next build makes everything again.
+
+    Example: `cfw rollback`
+    """
+    settings = Settings()
+    with run_lock(settings, wait):
+        run_dbt(settings, ["run-operation", "rollback"])
+    output.say("the mart is its previous version again; the next transform replaces it once tested")
 
 
 def demo(

@@ -7,8 +7,8 @@
     post_hook='{{ cf_mark_candidate(this) }}',
 ) }}
 
-{#- What the mart is about to become: all of it, or the rows of the refresh windows. Its tests run here, before
-    any reader sees a row; `ml_features_materialized` publishes it. -#}
+{#- What the mart is about to become: all of it, or the rows of the refresh windows. Its tests run here,
+    before any reader sees a row; `ml_features_materialized` publishes it. -#}
 
 with
 
