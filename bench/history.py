@@ -64,6 +64,8 @@ def _typed(name: str, columns: dict[str, Any]) -> pa.Table:
     rows = max(len(v) for v in columns.values() if isinstance(v, np.ndarray | list))
     arrays, names = [], []
     for column in TABLES[name].columns:
+        if column.name == "loaded_at":
+            continue  # stamped by the load
         kind = types[column.data_type]
         value = columns.get(column.name)
         if value is None:
@@ -102,7 +104,29 @@ def _bars(scale: Scale, symbol: str, number: int) -> pa.Table:
             "volume_base": random.lognormal(5, 1, HOURS)[: scale.hours],
             "quote_currency": "USD",
             "available_at": at + np.timedelta64(3600 * _US, "us"),
-            "loaded_at": at + np.timedelta64(3660 * _US, "us"),
+            "is_sample": True,
+        },
+    )
+
+
+def bars_of_hour(scale: Scale) -> pa.Table:
+    """Return the bar of every symbol in the hour after the history."""
+    at = np.datetime64(scale.end.replace(tzinfo=None), "us")
+    close = np.random.default_rng(1).lognormal(3, 1, len(scale.symbols))
+    return _typed(
+        "price_bars",
+        {
+            "provider": "coinbase",
+            "symbol": np.array(scale.symbols),
+            "interval_minutes": 60,
+            "bar_open_at": np.full(len(close), at),
+            "open": close,
+            "high": close * 1.01,
+            "low": close * 0.99,
+            "close": close,
+            "volume_base": close,
+            "quote_currency": "USD",
+            "available_at": np.full(len(close), at + np.timedelta64(3600 * _US, "us")),
             "is_sample": True,
         },
     )
@@ -123,7 +147,6 @@ def _chain_days(scale: Scale, symbol: str, number: int) -> pa.Table:
             "day": day,
             "value": random.lognormal(10, 1, len(day)),
             "available_at": at,
-            "loaded_at": at,
             "is_sample": True,
         },
     )
@@ -145,7 +168,6 @@ def _macro(scale: Scale) -> pa.Table:
             "value": values,
             "is_vintage": True,
             "available_at": at,
-            "loaded_at": at,
             "is_sample": True,
         },
     )
@@ -165,7 +187,7 @@ def news_tables(
     at = np.datetime64(start.replace(tzinfo=None), "us") + seconds * np.timedelta64(_US, "us")
     number = np.arange(first_number, first_number + len(seconds))
     text_id = np.array([f"{n:064x}" for n in number])
-    common = {"loaded_at": at, "is_sample": True}
+    common = {"is_sample": True}
     category = np.where(number % 5 == 0, "market", "crypto")
     texts = np.array([f"Headline number {n} about the market." for n in number])
     yield (
@@ -219,7 +241,6 @@ def news_tables(
                 "matched": "x",
                 "start_offset": 0,
                 "end_offset": 1,
-                "loaded_at": at[mentioned],
                 "is_sample": True,
             },
         ),
