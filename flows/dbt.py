@@ -104,6 +104,7 @@ def run_dbt(
     command = [sys.executable, "-m", "dbt.cli.main", *arguments]
     if variables:
         command += ["--vars", json.dumps(dict(variables))]
+    _forget_stale_parse(folder)
     results = folder / "run_results.json"
     results.unlink(missing_ok=True)
     started = time.monotonic()
@@ -120,6 +121,16 @@ def run_dbt(
     slowest = sorted(((_name(n), float(n["execution_time"])) for n in ok), key=lambda n: -n[1])
     tests = sum(node["unique_id"].startswith("test.") for node in ok)
     return DbtReport(len(ok) - tests, tests, seconds, slowest[:10])
+
+
+def _forget_stale_parse(folder: Path) -> None:
+    """Drop the saved parse when a macro changed: dbt 1.7 may then see two macros of one name."""
+    saved = folder / "partial_parse.msgpack"
+    if not saved.exists():
+        return
+    macros = (PROJECT_ROOT / "dbt_project" / "macros").rglob("*")
+    if max(path.stat().st_mtime for path in macros) > saved.stat().st_mtime:
+        saved.unlink()
 
 
 def _nodes(results: Path) -> list[dict[str, Any]]:
