@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ingestion.destination import Warehouse
 from ingestion.errors import SourceError
 from ingestion.http import HttpClient
 from ingestion.prices import coinbase
-from ingestion.sandbox import RunningSandbox, SandboxData, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox
 from ingestion.steps import STEPS, run_step
 
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "assets.csv"
@@ -30,17 +30,6 @@ PREFIX = {
     "rss": "/rss",
     "stocktwits": "/stocktwits",
 }
-
-
-@pytest.fixture(scope="module")
-def sample() -> SandboxData:
-    return generate_sample()
-
-
-@pytest.fixture
-def sandbox(sample: SandboxData) -> Iterator[RunningSandbox]:
-    with running_sandbox(sample) as running:
-        yield running
 
 
 def settings_for(sandbox: RunningSandbox, folder: Path, **changes: Any) -> Settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -16,21 +15,10 @@ from ingestion.config import Settings
 from ingestion.destination import Warehouse
 from ingestion.doctor import check_ids
 from ingestion.errors import SettingsError
-from ingestion.sandbox import RunningSandbox, SandboxData, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox, SandboxData
 from ingestion.steps import STEPS, run_step
 
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "assets.csv"
-
-
-@pytest.fixture(scope="module")
-def sample() -> SandboxData:
-    return generate_sample()
-
-
-@pytest.fixture
-def sandbox(sample: SandboxData) -> Iterator[RunningSandbox]:
-    with running_sandbox(sample) as running:
-        yield running
 
 
 def settings_for(sandbox: RunningSandbox, folder: Path, **changes: Any) -> Settings:

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from flows.lock import run_lock
 from ingestion import bulk
 from ingestion.config import Settings
 from ingestion.errors import WarehouseError
-from ingestion.sandbox import RunningSandbox, SandboxData, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox
 from ingestion.server import Server
 from ingestion.steps import STEPS, run_step
 from ingestion.tables import TABLES
@@ -78,17 +78,6 @@ with run_lock(settings):
     sys.stdout.flush()
     time.sleep(60)
 """
-
-
-@pytest.fixture(scope="module")
-def sample() -> SandboxData:
-    return generate_sample()
-
-
-@pytest.fixture
-def sandbox(sample: SandboxData) -> Iterator[RunningSandbox]:
-    with running_sandbox(sample) as running:
-        yield running
 
 
 def settings_for(server: ServerForTest, sandbox: RunningSandbox, **changes: Any) -> Settings:
