@@ -93,7 +93,7 @@ ONCHAIN_METRICS = Table(
     within=("provider", "symbol"),
     between="day",
     may_repeat=False,
-    indexes=(("symbol", "day"),),
+    indexes=(("symbol", "day"), ("symbol", "available_at")),
 )
 
 MACRO_OBSERVATIONS = Table(
@@ -139,7 +139,7 @@ ARTICLES = Table(
     identity=("feed", "guid"),
     compared=("text_version",),
     within=("feed", "guid"),
-    indexes=(("available_at",), ("text_version",)),
+    indexes=(("available_at",), ("text_version",), ("feed", "available_at")),
 )
 
 SOCIAL_POSTS = Table(
@@ -163,7 +163,7 @@ SOCIAL_POSTS = Table(
     compared=("text_id",),
     within=("platform", "post_id"),
     keep="first",
-    indexes=(("available_at",), ("text_id",)),
+    indexes=(("available_at",), ("text_id",), ("platform", "posted_at")),
 )
 
 SOCIAL_ENGAGEMENT = Table(
@@ -180,7 +180,7 @@ SOCIAL_ENGAGEMENT = Table(
     identity=("platform", "post_id"),
     compared=("likes", "reposts", "replies"),
     within=("platform", "post_id"),
-    indexes=(("available_at",),),
+    indexes=(("available_at",), ("platform", "captured_at")),
 )
 
 SENTIMENT_SCORES = Table(
@@ -204,6 +204,7 @@ SENTIMENT_SCORES = Table(
     ),
     within=("model_id", "model_revision", "text_id"),
     restated=False,
+    indexes=(("model_id", "scored_at"),),
 )
 
 ASSET_MENTIONS = Table(

@@ -25,6 +25,7 @@ numbered as (
         on
             kept.symbol = refresh.symbol
             and kept.bar_hour >= coalesce(refresh.state_hour, 0)
+            {{ cf_window_condition(ref('int_refresh__windows'), 'kept', start='state_hour') }}
     {% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -1,14 +1,8 @@
 -- Every stored bar has exactly one mart row and every mart row a bar. In a batch run: those of the hours
--- this run wrote. Fails with the key and the number of rows on each side.
-with
+-- this run wrote. Fails {%- set in_batch = var('test_scope', 'all') == 'batch' %}
+{%- set windows = ref('int_refresh__windows') %}
 
-scope as (
-    {% if var('test_scope', 'all') == 'batch' %}
-    select min(refresh_from_hour) as from_hour from {{ ref('int_refresh__windows') }}
-    {% else %}
-    select 0 as from_hour
-    {% endif %}
-),
+with
 
 both_sides as (
     select
@@ -17,8 +11,13 @@ both_sides as (
         1 as bar_count,
         0 as mart_count
     from {{ ref('int_prices__bars') }} as bars
-    cross join scope
-    where bars.bar_hour >= scope.from_hour
+    {% if in_batch %}
+    inner join {{ windows }} as refresh
+        on
+            bars.symbol = refresh.symbol
+            and bars.bar_hour >= refresh.refresh_from_hour
+            {{ cf_window_condition(windows, 'bars') }}
+    {% endif %}
     union all
     select
         mart.symbol,
@@ -26,8 +25,13 @@ both_sides as (
         0 as bar_count,
         1 as mart_count
     from {{ ref('ml_features_materialized') }} as mart
-    cross join scope
-    where mart.timestamp_iso >= {{ cf_from_epoch_hours('scope.from_hour') }}
+    {% if in_batch %}
+    inner join {{ windows }} as refresh
+        on
+            mart.symbol = refresh.symbol
+            and mart.timestamp_iso >= {{ cf_from_epoch_hours('refresh.refresh_from_hour') }}
+            {{ cf_window_condition(windows, 'mart', time_column='timestamp_iso') }}
+    {% endif %}
 )
 
 select

@@ -13,10 +13,12 @@ import pandas as pd
 import pymysql
 import pytest
 
+from ingestion.sandbox import load_folder, running_sandbox
 from tests.parity.compare import MART, MART_COLUMNS, differences, read_mart
 from tests.parity.raw_tables import connect, copy_raw
 from tests.parity.slices import SLICES, closes_at, write_raw
 from tests.support.mysql_server import ServerForTest
+from tests.support.warehouses import TestWarehouse
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,6 +101,27 @@ def test_a_full_build_gives_the_mart_of_duckdb(
     warehouse.dbt("build")
     assert expected.shape[1] == MART_COLUMNS
     assert int(expected.notna().any().sum()) >= 46
+    assert differences(expected, warehouse.mart()) == []
+
+
+@pytest.fixture(scope="module")
+def real_slice(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two real symbols over seven months with their outages, real news, posts and on-chain days."""
+    folder = tmp_path_factory.mktemp("real_slice")
+    with running_sandbox(load_folder(real_data)) as sandbox:
+        source = TestWarehouse(folder, sandbox, symbols=("BTC", "DOT"), history_start="2021-11-01")
+        source.feed()
+    return source.path
+
+
+@pytest.mark.real_data
+def test_a_real_slice_gives_the_mart_of_duckdb(real_slice: Path, warehouse: Warehouse) -> None:
+    duckdb_warehouse = Warehouse(f"duckdb:///{real_slice}", "crypto", "duckdb", real_slice.parent)
+    duckdb_warehouse.dbt("build")
+    expected = duckdb_warehouse.mart()
+    assert len(expected) > 10_000
+    load(real_slice, warehouse)
+    warehouse.dbt("build")
     assert differences(expected, warehouse.mart()) == []
 
 

@@ -15,3 +15,20 @@
 {% macro mariadb__cf_from_epoch_hours(hours) -%}
     {{ return(mysql__cf_from_epoch_hours(hours)) }}
 {%- endmacro %}
+
+{#- A timestamp some whole minutes later. -#}
+{% macro cf_minutes_after(moment, minutes) -%}
+    {{ return(adapter.dispatch('cf_minutes_after', 'crypto_features')(moment, minutes)) }}
+{%- endmacro %}
+
+{% macro duckdb__cf_minutes_after(moment, minutes) -%}
+    ({{ moment }} + interval {{ minutes }} minute)
+{%- endmacro %}
+
+{% macro mysql__cf_minutes_after(moment, minutes) -%}
+    timestampadd(minute, {{ minutes }}, {{ moment }})
+{%- endmacro %}
+
+{% macro mariadb__cf_minutes_after(moment, minutes) -%}
+    {{ return(mysql__cf_minutes_after(moment, minutes)) }}
+{%- endmacro %}

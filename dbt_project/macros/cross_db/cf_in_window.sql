@@ -1,36 +1,44 @@
 {#- Condition `and ...` that keeps a stored table's rows of the refresh windows, written in constants where an engine
     finds an index range in constants only. It stands beside the join with int_refresh__windows, which alone decides,
     and is empty in a full build.
-    Args: alias of the table, hours_before (context wanted before the window), time_column (a timestamp of the table
-    that stands for bar_hour), bars_before (context counted in bars).
+    Args: alias of the table, and how a window bounds its rows, as in cf_window_ranges.
     Example: and (bars.symbol in ('BTC', 'ETH') and bars.bar_hour >= 456789) -#}
-{% macro cf_in_window(alias, hours_before=0, time_column=none, bars_before=none) -%}
+{% macro cf_in_window(alias) -%}
     {%- if cf_is_increment() -%}
-        {{ return(adapter.dispatch('cf_in_window', 'crypto_features')(alias, hours_before, time_column, bars_before)) }}
+        {{ return(cf_window_condition(ref('int_refresh__windows'), alias, **kwargs)) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__cf_in_window(alias, hours_before, time_column, bars_before) -%}
+{#- The same for any relation of windows (symbol, and the column they start at), whatever kind the build is.
+    Args: windows (a relation, or a select in parentheses with an alias), alias, bounds (as in cf_window_ranges). -#}
+{% macro cf_window_condition(windows, alias) -%}
+    {{ return(adapter.dispatch('cf_window_condition', 'crypto_features')(windows, alias, kwargs)) }}
 {%- endmacro %}
 
-{% macro mysql__cf_in_window(alias, hours_before, time_column, bars_before) -%}
-    and {{ cf_window_ranges(
-        ref('int_refresh__windows'), alias=alias, hours_before=hours_before, time_column=time_column,
-        bars_before=bars_before
-    ) }}
+{% macro duckdb__cf_window_condition(windows, alias, bounds) -%}
 {%- endmacro %}
 
-{% macro mariadb__cf_in_window(alias, hours_before, time_column, bars_before) -%}
-    {{ return(mysql__cf_in_window(alias, hours_before, time_column, bars_before)) }}
+{% macro mysql__cf_window_condition(windows, alias, bounds) -%}
+    and {{ cf_window_ranges(windows, alias, **bounds) }}
 {%- endmacro %}
 
-{#- The windows as constants, read when the model is compiled. -#}
-{% macro cf_window_ranges(windows, alias=none, hours_before=0, time_column=none, bars_before=none) -%}
+{% macro mariadb__cf_window_condition(windows, alias, bounds) -%}
+    {{ return(mysql__cf_window_condition(windows, alias, bounds)) }}
+{%- endmacro %}
+
+{#- The windows as constants, read when the model is compiled.
+    Args: hour_column (what lies in the window: whole hours), time_column (a timestamp in its place), hours_before
+    (context wanted before the window), bars_before (context counted in bars, by bar_number), start (the column of
+    the windows that they begin with). -#}
+{% macro cf_window_ranges(
+    windows, alias=none, hour_column='bar_hour', time_column=none, hours_before=0, bars_before=none,
+    start='refresh_from_hour'
+) -%}
     {%- set prefix = alias ~ '.' if alias else '' -%}
+    {%- set start = start if bars_before is none else 'state_bar_number' -%}
     {%- set symbols_by_start = {} -%}
     {%- if execute -%}
-        {%- set start = 'refresh_from_hour' if bars_before is none else 'state_bar_number' -%}
-        {%- for window in run_query('select symbol, ' ~ start ~ ' from ' ~ windows ~ ' order by symbol') -%}
+        {%- for window in run_query('select symbol, coalesce(' ~ start ~ ', 0) from ' ~ windows ~ ' order by symbol') -%}
             {%- do symbols_by_start.setdefault(window[1] | int, []).append("'" ~ window[0] ~ "'") -%}
         {%- endfor -%}
     {%- endif -%}
@@ -42,7 +50,7 @@
         {%- elif time_column -%}
             {%- set since = prefix ~ time_column ~ ' >= ' ~ cf_from_epoch_hours(first) -%}
         {%- else -%}
-            {%- set since = prefix ~ 'bar_hour >= ' ~ first -%}
+            {%- set since = prefix ~ hour_column ~ ' >= ' ~ first -%}
         {%- endif -%}
         {%- do ranges.append(prefix ~ 'symbol in (' ~ symbols | join(', ') ~ ') and ' ~ since) -%}
     {%- endfor -%}

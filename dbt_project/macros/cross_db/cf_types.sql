@@ -53,3 +53,20 @@
 {% macro mariadb__cf_null_symbol() -%}
     {{ return(mysql__cf_null_symbol()) }}
 {%- endmacro %}
+
+{#- A typed NULL where a number would stand. -#}
+{% macro cf_null_double() -%}
+    {{ return(adapter.dispatch('cf_null_double', 'crypto_features')()) }}
+{%- endmacro %}
+
+{% macro duckdb__cf_null_double() -%}
+    cast(null as double)
+{%- endmacro %}
+
+{% macro mysql__cf_null_double() -%}
+    cast(null as double)
+{%- endmacro %}
+
+{% macro mariadb__cf_null_double() -%}
+    {{ return(mysql__cf_null_double()) }}
+{%- endmacro %}

@@ -62,7 +62,8 @@
 {%- endmacro %}
 
 {#- Select of intervals cut to what this run writes: from the refresh window on (of the symbol, or the
-    earliest one for market-wide facts) and up to the newest bar. Empty intervals fall out. -#}
+    earliest one for market-wide facts) and up to the newest bar; those of a symbol to its own bars, for nothing
+    reads an hour before the first or after the last. Empty intervals fall out. -#}
 {% macro cf_clipped_intervals(intervals, key, by_symbol=true) -%}
     {%- set windows = ref('int_refresh__windows') -%}
     select
@@ -81,17 +82,27 @@
             spans.event_hour,
             spans.fact_value,
             {% if is_incremental() and by_symbol -%}
-            case when spans.from_hour < refresh.refresh_from_hour then refresh.refresh_from_hour
-                else spans.from_hour end as from_hour,
+            greatest(spans.from_hour, traded.first_hour, refresh.refresh_from_hour) as from_hour,
+            {%- elif by_symbol -%}
+            greatest(spans.from_hour, traded.first_hour) as from_hour,
             {%- elif is_incremental() -%}
-            case when spans.from_hour < {{ cf_market_floor() }} then {{ cf_market_floor() }}
-                else spans.from_hour end as from_hour,
+            greatest(spans.from_hour, {{ cf_market_floor() }}) as from_hour,
             {%- else -%}
             spans.from_hour,
             {%- endif %}
-            case when spans.to_hour < {{ cf_horizon() }} then spans.to_hour else {{ cf_horizon() }} end
-                as to_hour
+            least(spans.to_hour, {{ 'traded.last_hour + 1' if by_symbol else cf_horizon() }}) as to_hour
         from {{ intervals }} as spans
+        {%- if by_symbol %}
+        inner join (
+            select
+                bars.symbol,
+                min(bars.bar_hour) as first_hour,
+                max(bars.bar_hour) as last_hour
+            from {{ ref('int_prices__bars') }} as bars
+            group by bars.symbol
+        ) as traded
+            on spans.symbol = traded.symbol
+        {%- endif %}
         {%- if is_incremental() and by_symbol %}
         inner join {{ windows }} as refresh
             on spans.symbol = refresh.symbol

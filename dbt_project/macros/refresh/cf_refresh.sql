@@ -21,9 +21,9 @@
 {%- endmacro %}
 
 {#- Pre-hooks of the incremental models: clear what this run writes again. -#}
-{% macro cf_clear_window() -%}
+{% macro cf_clear_window(hour_column='bar_hour') -%}
     {%- if is_incremental() -%}
-        {{ cf_delete_window(this, ref('int_refresh__windows')) }}
+        {{ cf_delete_window(this, ref('int_refresh__windows'), hour_column) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -46,7 +46,7 @@
             {{ alias }}.symbol = refresh.symbol
             and {{ hour or alias ~ '.bar_hour' }} >= refresh.refresh_from_hour - {{ hours_before }}
             {%- if is_stored %}
-            {{ cf_in_window(alias, hours_before) }}
+            {{ cf_in_window(alias, hours_before=hours_before) }}
             {%- endif %}
     {%- endif -%}
 {%- endmacro %}

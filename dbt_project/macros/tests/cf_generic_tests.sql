@@ -9,6 +9,7 @@
             on
                 written.symbol = refresh.symbol
                 and written.timestamp_iso >= {{ cf_from_epoch_hours('refresh.refresh_from_hour') }}
+                {{ cf_window_condition(ref('int_refresh__windows'), 'written', time_column='timestamp_iso') }}
     ) as tested
     {%- else -%}
     {{ model }} as tested

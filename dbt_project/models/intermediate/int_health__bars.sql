@@ -1,6 +1,7 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table', table_key=['symbol', 'day_number']) }}
 
 {#- What is missing and what was restated, by symbol and day. -#}
+{%- set opened = {'time_column': 'bar_open_at', 'start': 'first_hour'} %}
 with
 
 span as (
@@ -46,11 +47,12 @@ found as (
         count(*) as bar_count
     from {{ ref('int_prices__bars') }} as bars
     cross join span
-    where bars.bar_hour >= 24 * span.first_day
+    where
+        bars.bar_hour >= 24 * span.first_day
+        {{ cf_window_condition(cf_health_windows(), 'bars', start='first_hour') }} -- noqa: LT02
     group by bars.symbol, {{ cf_floor_div('bars.bar_hour', 24) }}
 ),
 
--- every version is a row of the raw table
 restated as (
     select
         landed.provider,
@@ -63,6 +65,7 @@ restated as (
         landed.interval_minutes = 60
         and {{ cf_utc('landed.bar_open_at') }} >= {{ cf_from_epoch_hours('(24 * span.first_day)') }}
         and {{ cf_visible('landed') }}
+        {{ cf_window_condition(cf_health_windows(), 'landed', **opened) }} -- noqa: LT02
     group by landed.provider, landed.symbol, landed.bar_open_at
     having count(*) > 1
 ),

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table', table_key=['column_name', 'day_number']) }}
 
 {#- How much of each mart column is there, by day. The columns are those of the mart's contract; a column's
     own earlier days in the span are what a day is held against, the day itself left out. -#}
@@ -17,7 +17,13 @@ mart as (
         features.*
     from {{ ref('ml_features_materialized') }} as features
     cross join span
-    where features.timestamp_iso >= {{ cf_from_epoch_hours('(24 * span.first_day)') }}
+    where
+        features.timestamp_iso >= {{ cf_from_epoch_hours('(24 * span.first_day)') }}
+        -- noqa: disable=LT02
+        {{ cf_window_condition(
+            cf_health_windows(), 'features', time_column='timestamp_iso', start='first_hour'
+        ) }}
+        -- noqa: enable=LT02
 ),
 
 days as (

@@ -8,8 +8,7 @@
 with
 
 newest_bar as (
-    select max(bar_hour) as bar_hour
-    from {{ ref('int_prices__bars') }}
+    select {{ cf_horizon() }} - 1 as bar_hour
 ),
 
 newest_load as (

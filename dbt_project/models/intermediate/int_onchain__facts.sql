@@ -1,78 +1,72 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    table_key=['symbol', 'metric', 'day', 'available_at'],
+    table_indexes=[['symbol', 'event_hour'], ['symbol', 'from_hour']],
+    pre_hook="{{ cf_clear_window('from_hour') }}",
+) }}
 
-{#- A day is complete at its end; its age counts from there. -#}
+{#- A day is complete at its end; its age counts from there. A new version of one flow makes a net flow with
+    the other's, however old that is: the days touched are read whole, and written from the window on. -#}
+{%- set facts = var('onchain_facts') %}
+{%- set own = facts.keys() | reject('in', ['exchange_inflow', 'exchange_outflow']) | list %}
+
 with
 
+{% if is_incremental() %}
+touched as (
+    select distinct
+        landed.symbol,
+        landed.day
+    from {{ ref('stg_onchain__metrics') }} as landed
+    inner join {{ ref('int_refresh__windows') }} as refresh
+        on
+            landed.symbol = refresh.symbol
+            and landed.available_at >= {{ cf_from_epoch_hours('refresh.refresh_from_hour') }}
+            {{ cf_in_window('landed', time_column='available_at') }}
+),
+
+{% endif %}
 metrics as (
     select
-        symbol,
-        metric,
-        day,
-        metric_value,
-        available_at,
-        loaded_at
-    from {{ ref('stg_onchain__metrics') }}
-),
-
-flow_pairs as (
-    select
-        inflow.symbol,
-        inflow.day,
-        inflow.metric_value - outflow.metric_value as metric_value,
-        case
-            when inflow.available_at > outflow.available_at then inflow.available_at
-            else outflow.available_at
-        end as available_at,
-        case
-            when inflow.loaded_at > outflow.loaded_at then inflow.loaded_at
-            else outflow.loaded_at
-        end as loaded_at,
-        inflow.available_at as inflow_available_at,
-        outflow.available_at as outflow_available_at
-    from metrics as inflow
-    inner join metrics as outflow
+        landed.symbol,
+        landed.provider,
+        landed.metric,
+        landed.day,
+        landed.metric_value,
+        landed.available_at,
+        landed.loaded_at
+    {% if is_incremental() %}
+    from touched
+    {{ cf_join_in_order() }} {{ ref('stg_onchain__metrics') }} as landed
         on
-            inflow.symbol = outflow.symbol
-            and inflow.day = outflow.day
-            and outflow.metric = 'FlowOutExUSD'
-    where inflow.metric = 'FlowInExUSD'
+            touched.symbol = landed.symbol
+            and touched.day = landed.day
+    {% else %}
+    from {{ ref('stg_onchain__metrics') }} as landed
+    {% endif %}
 ),
 
--- a restated flow meets the version of the other that was current then
-net_flows as (
-    select
-        symbol,
-        'exchange_net_flow' as metric,
-        day,
-        metric_value,
-        available_at,
-        loaded_at,
-        row_number() over (
-            partition by symbol, day, available_at
-            order by inflow_available_at desc, outflow_available_at desc
-        ) as choice
-    from flow_pairs
-),
+{{ cf_net_flows('metrics', facts.exchange_inflow, facts.exchange_outflow) }},
 
 named as (
+    {% for name in own %}
     select
         symbol,
-        case metric
-            when 'AdrActCnt' then 'active_addresses'
-            when 'TxCnt' then 'transaction_count'
-            when 'CapMVRVCur' then 'mvrv_ratio'
-            when 'SplyCur' then 'circulating_supply'
-        end as metric,
+        '{{ name }}' as metric,
         day,
         metric_value,
         available_at,
         loaded_at
     from metrics
-    where metric in ('AdrActCnt', 'TxCnt', 'CapMVRVCur', 'SplyCur')
+    where
+        provider = '{{ facts[name].provider }}'
+        and metric = '{{ facts[name].metric }}'
     union all
+    {% endfor %}
     select
         symbol,
-        metric,
+        'exchange_net_flow' as metric,
         day,
         metric_value,
         available_at,
@@ -81,7 +75,7 @@ named as (
     where choice = 1
 ),
 
-final as (
+timed as (
     select
         symbol,
         metric,
@@ -92,6 +86,12 @@ final as (
         available_at,
         loaded_at
     from named
+),
+
+final as (
+    select timed.*
+    from timed
+    {{ cf_join_window('timed', hour='timed.from_hour') }}
 )
 
 select * from final

@@ -7,6 +7,12 @@
 
 {%- set max_age_hours = var('onchain_max_age_hours') -%}
 
+{%- set columns = {
+    'active_addresses': 'active_addresses_24h',
+    'transaction_count': 'transaction_count_24h',
+    'exchange_net_flow': 'exchange_net_flow_24h',
+    'mvrv_ratio': 'onchain_mvrv_ratio',
+} -%}
 {%- set windows = ref('int_refresh__windows') %}
 
 with
@@ -27,6 +33,7 @@ facts as (
         on
             facts.symbol = refresh.symbol
             and facts.event_hour >= refresh.refresh_from_hour - {{ max_age_hours }}
+            {{ cf_in_window('facts', hour_column='event_hour', hours_before=max_age_hours) }}
     {% endif %}
     where facts.metric <> 'circulating_supply'
 ),
@@ -37,26 +44,25 @@ usable as (
     {{ cf_clipped_intervals('intervals', ['symbol', 'metric']) }}
 ),
 
-hourly as (
-    select
-        usable.symbol,
-        {{ cf_expanded_hour('usable', 'from_hour') }} as bar_hour,
-        usable.metric,
-        usable.fact_value
-    from usable
-    {{ cf_expand_hours('usable', 'from_hour', 'to_hour') }}
-),
+{{ cf_stretches('usable', columns) }},
 
 final as (
     select
-        symbol,
-        bar_hour,
-        max(case when metric = 'active_addresses' then fact_value end) as active_addresses_24h,
-        max(case when metric = 'transaction_count' then fact_value end) as transaction_count_24h,
-        max(case when metric = 'exchange_net_flow' then fact_value end) as exchange_net_flow_24h,
-        max(case when metric = 'mvrv_ratio' then fact_value end) as onchain_mvrv_ratio
-    from hourly
-    group by symbol, bar_hour
+        stretches.symbol,
+        -- noqa: disable=LT02
+        {% for column in columns.values() %}
+        stretches.{{ column }},
+        {% endfor %}
+        -- noqa: enable=LT02
+        {{ cf_expanded_hour('stretches', 'from_hour') }} as bar_hour
+    from stretches
+    {{ cf_expand_hours('stretches', 'from_hour', 'to_hour') }}
+    where
+        -- noqa: disable=LT02
+        {% for column in columns.values() %}
+        {{ 'or ' if not loop.first }}stretches.{{ column }} is not null
+        {% endfor %}
+        -- noqa: enable=LT02
 )
 
 select * from final

@@ -7,36 +7,52 @@
 ) }}
 
 {%- set windows = ref('int_refresh__windows') %}
+{%- set columns = [
+    'symbol', 'provider', 'bar_open_at', 'open_price', 'high_price', 'low_price', 'close_price', 'volume_base',
+    'volume_quote', 'quote_currency', 'is_sample',
+] %}
 
 with
 
-hourly as (
+own as (
     select
-        bars.symbol,
+        -- noqa: disable=LT02
+        {% for column in columns %}
+        bars.{{ column }},
+        {% endfor %}
+        -- noqa: enable=LT02
         {{ cf_epoch_hours('bars.bar_open_at') }} as bar_hour,
-        bars.bar_open_at,
-        bars.open_price,
-        bars.high_price,
-        bars.low_price,
-        bars.close_price,
-        bars.volume_base,
-        bars.volume_quote,
-        bars.provider,
-        bars.is_sample,
-        case bars.provider
-            {% for provider in var('price_providers') %}
-            when '{{ provider }}' then {{ loop.index }}
-            {% endfor %}
-            else 99
-        end as provider_rank
+        2 as source_rank
     from {{ ref('stg_prices__bars') }} as bars
     where
         bars.interval_minutes = 60
         {{ cf_in_window('bars', time_column='bar_open_at') }} -- noqa: LT02
 ),
 
+-- an hour made from five-minute bars goes before the exchange's own
+resampled as (
+    select
+        -- noqa: disable=LT02
+        {% for column in columns %}
+        made.{{ column }},
+        {% endfor %}
+        -- noqa: enable=LT02
+        made.bar_hour,
+        1 as source_rank
+    from {{ ref('int_prices__resampled') }} as made
+    {{ cf_join_window('made', is_stored=true) }}
+),
+
+hourly as (
+    select * from own
+    union all
+    select * from resampled
+),
+
 in_window as (
-    select hourly.*
+    select
+        hourly.*,
+        {{ cf_provider_rank('hourly') }} as provider_rank
     from hourly
     {{ cf_join_window('hourly') }}
 ),
@@ -46,24 +62,14 @@ chosen as (
         in_window.*,
         row_number() over (
             partition by in_window.symbol, in_window.bar_hour
-            order by in_window.provider_rank, in_window.provider
+            order by in_window.provider_rank, in_window.provider, in_window.source_rank
         ) as choice
     from in_window
 ),
 
 numbered as (
     select
-        chosen.symbol,
-        chosen.bar_hour,
-        chosen.bar_open_at,
-        chosen.open_price,
-        chosen.high_price,
-        chosen.low_price,
-        chosen.close_price,
-        chosen.volume_base,
-        chosen.volume_quote,
-        chosen.provider,
-        chosen.is_sample,
+        chosen.*,
         row_number() over by_hour as window_number,
         first_value(chosen.bar_hour) over by_hour as window_first_hour
     from chosen
@@ -93,6 +99,7 @@ final as (
             numbered.volume_base
             * ((numbered.high_price + numbered.low_price + numbered.close_price) / 3)
         ) as volume_usd,
+        numbered.quote_currency,
         numbered.provider,
         numbered.is_sample
     from numbered

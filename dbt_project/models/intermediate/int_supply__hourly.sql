@@ -13,26 +13,31 @@ with
 
 snapshots as (
     select
-        symbol,
-        circulating_supply as fact_value,
-        {{ cf_epoch_hours('captured_at') }} as event_hour,
-        {{ cf_first_bar_hour('available_at') }} as from_hour,
-        available_at,
-        loaded_at
-    from {{ ref('stg_prices__asset_snapshots') }}
-    where circulating_supply > 0
+        snapshots.symbol,
+        snapshots.circulating_supply as fact_value,
+        {{ cf_epoch_hours('snapshots.captured_at') }} as event_hour,
+        {{ cf_first_bar_hour('snapshots.available_at') }} as from_hour,
+        snapshots.available_at,
+        snapshots.loaded_at
+    from {{ ref('stg_prices__asset_snapshots') }} as snapshots
+    where
+        snapshots.circulating_supply > 0
+        {{ cf_in_window('snapshots', time_column='available_at', start='state_hour') }} -- noqa: LT02
 ),
 
 chain_days as (
     select
-        symbol,
-        fact_value,
-        event_hour,
-        from_hour,
-        available_at,
-        loaded_at
-    from {{ ref('int_onchain__facts') }}
-    where metric = 'circulating_supply' and fact_value > 0
+        facts.symbol,
+        facts.fact_value,
+        facts.event_hour,
+        facts.from_hour,
+        facts.available_at,
+        facts.loaded_at
+    from {{ ref('int_onchain__facts') }} as facts
+    where
+        facts.metric = 'circulating_supply'
+        and facts.fact_value > 0
+        {{ cf_in_window('facts', hour_column='from_hour', start='state_hour') }} -- noqa: LT02
 ),
 
 both_sources as (
@@ -65,11 +70,11 @@ facts as (
         {{ cf_from_epoch_hours('kept.event_hour') }} as available_at,
         {{ cf_from_epoch_hours('kept.event_hour') }} as loaded_at,
         kept.circulating_supply as fact_value
-    from {{ this }} as kept
-    inner join {{ windows }} as refresh
+    from {{ windows }} as refresh
+    {{ cf_join_in_order() }} {{ this }} as kept
         on
-            kept.symbol = refresh.symbol
-            and kept.bar_hour = refresh.state_hour
+            refresh.symbol = kept.symbol
+            and refresh.state_hour = kept.bar_hour
     {% endif %}
 ),
 

@@ -79,6 +79,17 @@ checks as (
     from bars
     union all
     select
+        check_name,
+        symbol as subject,
+        day_number,
+        1e0 * differing_count as measured_value,
+        0e0 as expected_value,
+        'bars' as unit,
+        case when differing_count = 0 then 1 else 0 end as ok,
+        concat(differing_count, ' of ', compared_count, ' bars differ by more than is allowed') as detail
+    from {{ ref('int_health__prices') }}
+    union all
+    select
         'coverage' as check_name,
         column_name as subject,
         day_number,

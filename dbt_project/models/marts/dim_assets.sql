@@ -6,14 +6,27 @@ assets as (
     select * from {{ ref('assets') }}
 ),
 
-bars as (
+span as (
     select
         symbol,
         min(bar_hour) as first_bar_hour,
-        max(bar_hour) as last_bar_hour,
-        count(*) as bar_count
+        max(bar_hour) as last_bar_hour
     from {{ ref('int_prices__bars') }}
     group by symbol
+),
+
+-- bars are numbered without gaps: the last number is their count
+bars as (
+    select
+        span.symbol,
+        span.first_bar_hour,
+        span.last_bar_hour,
+        last_bars.bar_number as bar_count
+    from span
+    inner join {{ ref('int_prices__bars') }} as last_bars
+        on
+            span.symbol = last_bars.symbol
+            and span.last_bar_hour = last_bars.bar_hour
 ),
 
 final as (

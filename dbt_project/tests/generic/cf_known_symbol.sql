@@ -1,17 +1,26 @@
 {#- Fails for every symbol that seeds/assets.csv does not have: an incremental run would leave it out.
-    Args: since, as in cf_unique_in_window. -#}
-{% test cf_known_symbol(model, column_name, since='bar_hour') %}
-    {%- set floor = '(select min(refresh.refresh_from_hour) from ' ~ ref('int_refresh__windows') ~ ' as refresh)' %}
+    Args: raw_table (the raw table that is tested): with `test_scope: batch` only what is new in it is read. Any other
+    relation is read whole. -#}
+{% test cf_known_symbol(model, column_name, raw_table=none) %}
     select
-        tested.{{ column_name }},
-        count(*) as row_count
-    from {{ model }} as tested
-    left join {{ ref('assets') }} as assets
-        on tested.{{ column_name }} = assets.symbol
-    where
-        assets.symbol is null
-        {% if var('test_scope', 'all') == 'batch' -%}
-        and tested.{{ since }} >= {{ floor if since == 'bar_hour' else cf_from_epoch_hours(floor) }}
+        found.{{ column_name }},
+        found.row_count
+    from (
+        select
+            tested.{{ column_name }},
+            count(*) as row_count
+        from {{ model }} as tested
+        {% if raw_table and var('test_scope', 'all') == 'batch' -%}
+        where
+            tested.loaded_at > (
+                select marks.read_from
+                from {{ ref('int_refresh__watermarks') }} as marks
+                where marks.raw_table = '{{ raw_table }}'
+            )
         {%- endif %}
-    group by tested.{{ column_name }}
+        group by tested.{{ column_name }}
+    ) as found
+    left join {{ ref('assets') }} as assets
+        on found.{{ column_name }} = assets.symbol
+    where assets.symbol is null
 {% endtest %}

@@ -1,0 +1,62 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    table_key=['symbol', 'bar_hour', 'provider'],
+    pre_hook='{{ cf_clear_window() }}',
+) }}
+
+{#- An hour is made from five-minute bars only where all twelve are there: an exchange sends none where nobody
+    traded, so fewer may mean a quiet hour or a missing one. -#}
+with
+
+five_minute as (
+    select
+        bars.provider,
+        bars.symbol,
+        {{ cf_epoch_hours('bars.bar_open_at') }} as bar_hour,
+        bars.bar_open_at,
+        bars.open_price,
+        bars.high_price,
+        bars.low_price,
+        bars.close_price,
+        bars.volume_base,
+        bars.volume_quote,
+        bars.trade_count,
+        bars.quote_currency,
+        bars.is_sample
+    from {{ ref('stg_prices__bars') }} as bars
+    where
+        bars.interval_minutes = 5
+        {{ cf_in_window('bars', time_column='bar_open_at') }} -- noqa: LT02
+),
+
+in_window as (
+    select
+        five_minute.*,
+        {{ cf_from_epoch_hours('five_minute.bar_hour') }} as hour_open_at
+    from five_minute
+    {{ cf_join_window('five_minute') }}
+),
+
+final as (
+    select
+        provider,
+        symbol,
+        bar_hour,
+        min(bar_open_at) as bar_open_at,
+        max(case when bar_open_at = hour_open_at then open_price end) as open_price,
+        max(high_price) as high_price,
+        min(low_price) as low_price,
+        max(case when bar_open_at = {{ cf_minutes_after('hour_open_at', 55) }} then close_price end)
+            as close_price,
+        sum(volume_base) as volume_base,
+        case when count(volume_quote) = 12 then sum(volume_quote) end as volume_quote,
+        {{ cf_bigint('case when count(trade_count) = 12 then sum(trade_count) end') }} as trade_count,
+        min(quote_currency) as quote_currency,
+        max(is_sample) as is_sample
+    from in_window
+    group by provider, symbol, bar_hour
+    having count(*) = 12
+)
+
+select * from final
