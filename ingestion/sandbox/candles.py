@@ -52,11 +52,20 @@ def five_minutes(state: SandboxState, symbol: str) -> Bars | None:
 
 
 def flow(state: SandboxState, symbol: str, part: Bars, seconds: int, now: int) -> Flow | None:
-    """Return turnover and trades of bars of up to an hour; None where the data does not tell."""
+    """Return turnover and trades of bars of up to an hour, as they look at ``now``.
+
+    None where the data does not tell.
+    """
     minutes = five_minutes(state, symbol) if seconds <= HOUR else None
     if minutes is None or seconds % FIVE_MINUTES:
         return None
-    return flow_of(minutes, symbol, part.open_time, seconds, now)
+    found = flow_of(minutes, symbol, part.open_time, seconds)
+    if len(part) and part.open_time[-1] + seconds > now:
+        share = (now - int(part.open_time[-1])) / seconds
+        typical = (part.high[-1] + part.low[-1] + part.close[-1]) / 3
+        found.quote[-1] = typical * part.volume[-1]
+        found.trades[-1] = int(found.trades[-1] * share)
+    return found
 
 
 def aggregated(by_interval: dict[int, Bars], seconds: int, now: int) -> Bars | None:

@@ -69,13 +69,13 @@ def five_minute_bars(hourly: Bars, symbol: str) -> Bars:
     return Bars(times[kept], *(column[kept] for column in columns))
 
 
-def flow_of(minutes: Bars, symbol: str, opens: Ints, seconds: int, now: int) -> Flow:
-    """Return turnover and trades by ``now`` of the bars of ``seconds`` that open at ``opens``."""
+def flow_of(minutes: Bars, symbol: str, opens: Ints, seconds: int) -> Flow:
+    """Return turnover and trades of the bars of ``seconds`` that open at ``opens``."""
     typical = (minutes.high + minutes.low + minutes.close) / 3
     quote = minutes.volume * typical
     trades = 1 + np.floor(quote / 2_000 * (0.5 + _uniform(minutes.open_time, symbol, 4)))
     first = np.searchsorted(minutes.open_time, opens, side="left")
-    last = np.searchsorted(minutes.open_time, np.minimum(opens + seconds, now), side="left")
+    last = np.searchsorted(minutes.open_time, opens + seconds, side="left")
     sums = (np.r_[0.0, np.cumsum(column)] for column in (quote, trades))
     quote_sum, trade_sum = (total[last] - total[first] for total in sums)
     return Flow(quote_sum, trade_sum.astype(np.int64))

@@ -78,7 +78,9 @@ def test_a_challenge_page_with_status_200_fails_the_step_in_one_line(
 
 
 @pytest.mark.parametrize("kind", ["empty", "malformed_json", "truncated", "json_error"])
-@pytest.mark.parametrize("step", ["coinbase", "binance", "kraken", "coinmetrics", "fear_greed", "stocktwits"])
+@pytest.mark.parametrize(
+    "step", ["coinbase", "binance", "kraken", "coinmetrics", "fear_greed", "stocktwits"]
+)
 def test_a_broken_body_fails_the_step(
     step: str, kind: str, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
