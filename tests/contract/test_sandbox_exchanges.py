@@ -134,6 +134,12 @@ def test_limits_and_bans_have_the_providers_bodies(
     assert klines(client).status_code == 200
 
 
+def test_the_settings_printed_point_at_both(sandbox: RunningSandbox) -> None:
+    env = sandbox.env()
+    assert env["CFW_BINANCE_BASE_URL"] == f"{sandbox.base_url}/binance"
+    assert env["CFW_KRAKEN_BASE_URL"] == f"{sandbox.base_url}/kraken/0/public"
+
+
 def test_symbols_and_pairs_are_listed(client: httpx.Client) -> None:
     info = client.get("/binance/api/v3/exchangeInfo").json()
     symbols = {row["symbol"]: row["status"] for row in info["symbols"]}
