@@ -25,6 +25,8 @@ class Asset:
     is_ordinary_word: bool
     first_trade_date: date | None
     last_trade_date: date | None
+    binance_id: str | None = None
+    kraken_id: str | None = None
 
 
 def read_assets(path: Path) -> list[Asset]:
@@ -74,6 +76,9 @@ def _asset(row: dict[str, str]) -> Asset:
         is_ordinary_word=row["is_ordinary_word"].strip().lower() == "true",
         first_trade_date=_date(row["first_trade_date"]),
         last_trade_date=_date(row["last_trade_date"]),
+        # A list of one's own may be older than these columns.
+        binance_id=row.get("binance_id", "").strip() or None,
+        kraken_id=row.get("kraken_id", "").strip() or None,
     )
 
 

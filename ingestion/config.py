@@ -19,6 +19,9 @@ DEFAULT_HISTORY = timedelta(days=365)
 DEFAULT_FRED_SERIES = (
     "VIXCLS,SP500,DTWEXBGS,DGS10,DFF,DGS2,T10Y2Y,CPIAUCSL,UNRATE,GDPC1,M2SL,DCOILWTICO"
 )
+DEFAULT_PRICE_SOURCES = "coinbase,coingecko"
+PRICE_SOURCES = ("coinbase", "binance", "kraken", "coingecko")
+PRICE_INTERVALS = ("5", "60")
 DEFAULT_METRICS = "AdrActCnt,TxCnt,FlowInExUSD,FlowOutExUSD,CapMVRVCur,SplyCur"
 
 
@@ -29,6 +32,19 @@ def _split(value: Any) -> Any:
 
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _minutes(value: Any) -> Any:
+    """Read bar lengths, the longest first: where something fails, the hours are there."""
+    given = [str(part).strip() for part in (value.split(",") if isinstance(value, str) else value)]
+    chosen = [part for part in given if part]
+    if not chosen or set(chosen) - set(PRICE_INTERVALS):
+        msg = f"must be one or more of {', '.join(PRICE_INTERVALS)}, in minutes"
+        raise ValueError(msg)
+    return tuple(sorted({int(part) for part in chosen}, reverse=True))
+
+
+CommaMinutes = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_minutes)]
 
 
 class Settings(BaseSettings):
@@ -65,6 +81,12 @@ class Settings(BaseSettings):
     coinbase_base_url: str = "https://api.exchange.coinbase.com"
     #: SYMBOL=PRODUCT pairs that replace the seed's Coinbase ids, e.g. ``TRX=TRX-USD``.
     coinbase_products: CommaList = ()
+    #: Price providers that a run reads, and the lengths of the exchanges' bars in minutes.
+    price_sources: CommaList = _split(DEFAULT_PRICE_SOURCES)
+    price_intervals: CommaMinutes = (60,)
+    #: The mirror for market data: the same contract without a key, and not closed to any country.
+    binance_base_url: str = "https://data-api.binance.vision"
+    kraken_base_url: str = "https://api.kraken.com/0/public"
     coingecko_base_url: str = "https://api.coingecko.com/api/v3"
     coingecko_api_key: SecretStr | None = None
     coinmetrics_base_url: str = "https://community-api.coinmetrics.io/v4"
@@ -129,6 +151,14 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"[A-Z0-9]+=[A-Z0-9]+-[A-Z]+", pair):
                 msg = f"{pair} is not SYMBOL=PRODUCT; write it as TRX=TRX-USD"
                 raise ValueError(msg)
+        return value
+
+    @field_validator("price_sources")
+    @classmethod
+    def _known_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in value if name not in PRICE_SOURCES]:
+            msg = f"{', '.join(unknown)} unknown; choose from {', '.join(PRICE_SOURCES)}"
+            raise ValueError(msg)
         return value
 
     @field_validator("schema_prefix")

@@ -79,8 +79,9 @@ class Extraction:
                 logger.warning("%s", error)
                 self.failures.append(error)
                 in_a_row = in_a_row + 1 if error.provider_wide else 0
-                if error.provider_wide and error.status is None:
+                if error.provider_wide and error.status in (None, 418):
                     # No answer at all, after every retry: the next part would wait as long.
+                    # After a ban it would make the ban longer.
                     in_a_row = max(in_a_row, GIVE_UP_AFTER)
             left = len(waiting) - position - 1
             if one_host and in_a_row >= GIVE_UP_AFTER and left:

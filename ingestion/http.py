@@ -239,6 +239,10 @@ class HttpClient:
             target = urlsplit(response.headers.get("Location", ""))
             msg = f"{place(url)} has moved to {target.netloc}{target.path}"
             return self.error(msg, f"set CFW_{self.provider.setting}", status=status, wide=True)
+        if status == 418:  # a ban: each further request makes it longer
+            wait = asked_wait(response.headers)
+            remedy = f"it has banned this address; wait {wait:.0f} s" if wait else "wait some hours"
+            return self.error(msg, remedy, status=status, wide=True)
         wide = status in (401, 403, 451)
         remedy = self._page_remedy() if wide else "compare the id with cfw doctor's findings"
         return self.error(msg, remedy, status=status, wide=wide)

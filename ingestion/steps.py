@@ -19,7 +19,7 @@ from ingestion.macro import fear_greed, fred
 from ingestion.news import rss
 from ingestion.onchain import coinmetrics
 from ingestion.pipeline import Batch, State, run_pipeline
-from ingestion.prices import coinbase, coingecko
+from ingestion.prices import binance, coinbase, coingecko, kraken
 from ingestion.social import stocktwits
 from ingestion.tables import (
     ARTICLES,
@@ -57,9 +57,29 @@ class Step:
     skip_reason: Callable[[Settings], str | None] = lambda _: None
 
 
+def _price_step(
+    name: str,
+    provider: Callable[[Settings], Provider],
+    extract: Callable[[Extraction], Iterator[Chunk]],
+    table: Table,
+) -> Step:
+    """Return the step of a price provider, which ``CFW_PRICE_SOURCES`` switches on."""
+
+    def skip_reason(settings: Settings) -> str | None:
+        if name in settings.price_sources:
+            return None
+        return f"not in CFW_PRICE_SOURCES; set it to {','.join([*settings.price_sources, name])}"
+
+    return Step("prices", provider, extract, (table,), skip_reason)
+
+
 _STEPS: dict[str, Step] = {
-    "coinbase": Step("prices", coinbase.provider, coinbase.extract, (PRICE_BARS,)),
-    "coingecko": Step("prices", coingecko.provider, coingecko.extract, (ASSET_SNAPSHOTS,)),
+    "coinbase": _price_step(coinbase.PROVIDER, coinbase.provider, coinbase.extract, PRICE_BARS),
+    "binance": _price_step(binance.PROVIDER, binance.provider, binance.extract, PRICE_BARS),
+    "kraken": _price_step(kraken.PROVIDER, kraken.provider, kraken.extract, PRICE_BARS),
+    "coingecko": _price_step(
+        coingecko.PROVIDER, coingecko.provider, coingecko.extract, ASSET_SNAPSHOTS
+    ),
     "coinmetrics": Step("onchain", coinmetrics.provider, coinmetrics.extract, (ONCHAIN_METRICS,)),
     "fred": Step("macro", fred.provider, fred.extract, (MACRO_OBSERVATIONS,), fred.skip_reason),
     "fear_greed": Step("macro", fear_greed.provider, fear_greed.extract, (MACRO_OBSERVATIONS,)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ingestion.schema import FROZEN, Column, Row, Table
 
 __all__ = ["FROZEN", "TABLES", "Row", "Table"]
@@ -74,6 +76,16 @@ ASSET_SNAPSHOTS = Table(
     within=("provider", "symbol"),
     latest="captured_at",
     indexes=(("symbol", "available_at"),),
+)
+
+#: The same table filled from an archive: each moment of the past is an identity of its own, while
+#: of captures only one that differs from the newest says something new.
+ARCHIVED_SNAPSHOTS = replace(
+    ASSET_SNAPSHOTS,
+    identity=("provider", "symbol", "captured_at"),
+    latest=None,
+    between="captured_at",
+    may_repeat=False,
 )
 
 ONCHAIN_METRICS = Table(

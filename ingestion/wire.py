@@ -62,7 +62,7 @@ def _message(value: Any) -> str | None:
     if isinstance(value, list):
         return next((text for item in value[:3] if (text := _message(item))), None)
     if isinstance(value, dict):
-        for key in ("error_message", "message", "error", "errors", "status"):
+        for key in ("error_message", "message", "msg", "error", "errors", "status"):
             if text := _message(value.get(key)):
                 return text
     return None

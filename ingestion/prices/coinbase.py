@@ -1,40 +1,33 @@
-"""Coinbase Exchange: hourly candles.
+"""Coinbase Exchange: candles of an hour and of five minutes.
 
 Wire facts: rows are ``[time, low, high, open, close, volume]``, newest first, ``time`` the bucket's
-start in unix seconds. Both bounds are inclusive and at most 300 buckets may lie between them.
-Buckets without a trade are absent. Rows outside the bounds occur and are dropped.
+start in unix seconds. Both bounds are inclusive, and 300 candles per request are promised. Buckets
+without a trade are absent. Rows outside the bounds occur and are dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from ingestion.assets import Asset
 from ingestion.config import Settings
-from ingestion.errors import SourceError
-from ingestion.extraction import Chunk, Extraction
+from ingestion.extraction import Extraction
 from ingestion.http import Provider
-from ingestion.rejections import Parsed, Rejection, checked, reject, unique
-from ingestion.tables import PRICE_BARS, Row
-from ingestion.validate import check_bar, number, refuse
+from ingestion.prices.bars import Market, Page, bar_row, opened_at, parse_page
+from ingestion.prices.exchange import Exchange
+from ingestion.prices.windows import Grid, Window
+from ingestion.rejections import Parsed
+from ingestion.tables import Row
+from ingestion.validate import number, refuse
 
 PROVIDER = "coinbase"
-INTERVAL = timedelta(hours=1)
 BUCKETS = 300
-#: Bars read again on each run, so that a late correction of the newest ones is taken.
-LAG_BARS = 3
-_BATCH_ROWS = 6_000
+#: Whole requests at either interval: 2 for hourly bars, 24 for those of five minutes.
+BACKFILL_SPAN = timedelta(hours=2 * BUCKETS)
 _FIELDS = ("time", "low", "high", "open", "close", "volume")
-
-
-class Window(NamedTuple):
-    """Opens of the first and the last bar asked for, both inclusive."""
-
-    first: datetime
-    last: datetime
 
 
 def provider(settings: Settings) -> Provider:
@@ -42,101 +35,28 @@ def provider(settings: Settings) -> Provider:
     return Provider(PROVIDER, settings.coinbase_base_url.rstrip("/"), 5.0, "COINBASE_BASE_URL")
 
 
-def extract(run: Extraction) -> Iterator[Chunk]:
-    """Yield the bars of every asset that Coinbase lists."""
-    listed = [asset for asset in run.assets if asset.coinbase_id]
-    missing = [asset.symbol for asset in run.assets if not asset.coinbase_id]
-    if missing and run.settings.symbols:
-        run.notes.append(f"not listed at Coinbase: {', '.join(missing)}")
-    yield from run.each(listed, lambda asset: _bars(run, asset))
-
-
-def _bars(run: Extraction, asset: Asset) -> Iterator[Chunk]:
-    """Yield the bars of one asset, window by window, and move its cursor along."""
-    product = asset.coinbase_id or ""
-    cursor = run.state.setdefault(product, {})
-    gathered = Parsed()
-    is_sample = False
-    failure: SourceError | None = None
-    for window in windows(run.settings.start_of_history(), cursor, run.clock):
-        try:
-            payload, reply = run.client.get_json(f"products/{product}/candles", _query(window))
-            if not isinstance(payload, list):
-                msg = f"{product} answered with an object instead of a list of candles"
-                raise run.client.error(msg, "check CFW_COINBASE_BASE_URL", wide=True)
-        except SourceError as error:
-            failure = error
-            break
-        page = parse_candles(payload, asset.symbol, product, window, run.clock)
-        gathered.rows += page.rows
-        gathered.rejections += page.rejections
-        is_sample = reply.is_sample
-        advance(cursor, window)
-        if len(gathered.rows) >= _BATCH_ROWS:
-            yield from run.landed(PRICE_BARS, gathered, is_sample=is_sample)
-            gathered = Parsed()
-    yield from run.landed(PRICE_BARS, gathered, is_sample=is_sample)
-    if failure is not None:
-        raise failure
-
-
-def windows(start: datetime, cursor: dict[str, str], clock: datetime) -> Iterator[Window]:
-    """Yield the windows to ask for.
-
-    What was read through once is not asked again but for the lag, whether it held bars or not.
-    A ``start`` earlier than the first bar ever asked for is read in addition.
-
-    Args:
-        start: earliest moment wanted.
-        cursor: ``from`` and ``through``, the ISO opens of the first and last bar asked for so far;
-            empty at the first contact.
-        clock: now; the bar it lies in is still running and not asked for.
-    """
-    first = _floor(start)
-    if first < start:
-        first += INTERVAL
-    last = _floor(clock) - INTERVAL
-    if not cursor:
-        yield from _split(first, last)
-        return
-    known_from = datetime.fromisoformat(cursor["from"])
-    known_through = datetime.fromisoformat(cursor["through"])
-    yield from _split(max(known_through - (LAG_BARS - 1) * INTERVAL, known_from), last)
-    # Backwards, so that what was read stays one stretch if a window in between fails.
-    yield from reversed(list(_split(first, min(known_from - INTERVAL, last))))
-
-
-def advance(cursor: dict[str, str], window: Window) -> None:
-    """Widen the cursor by a window that was read."""
-    known_from = cursor.get("from")
-    known_through = cursor.get("through")
-    first, last = window.first.isoformat(), window.last.isoformat()
-    # Equal format and zone: the text sorts as the time does.
-    cursor["from"] = min(known_from, first) if known_from else first
-    cursor["through"] = max(known_through, last) if known_through else last
-
-
-def parse_candles(
-    payload: list[Any], symbol: str, product: str, window: Window, clock: datetime
-) -> Parsed:
+def parse_candles(payload: list[Any], market: Market, window: Window, clock: datetime) -> Parsed:
     """Return the bars of a page that lie in the window, oldest first, and what is refused."""
-    quote = product.rpartition("-")[2]
-    parse = partial(_bar, symbol=symbol, quote=quote, window=window, clock=clock)
-    kept: list[tuple[Row, Any]] = []
-    refused: list[Rejection] = []
-    for raw in payload:
-        outcome = checked(PRICE_BARS, parse, raw)
-        if isinstance(outcome, Rejection):
-            refused.append(reject(PRICE_BARS.name, outcome.reason, _labelled(product, raw)))
-        elif outcome is not None:
-            kept.append((outcome, raw))
-    page = unique(PRICE_BARS, kept)
-    page.rejections += refused
-    page.rows.sort(key=lambda row: row["bar_open_at"])
-    return page
+    return parse_page(payload, partial(_bar, market=market, window=window, clock=clock), market)
 
 
-def _bar(raw: Any, symbol: str, quote: str, window: Window, clock: datetime) -> Row | None:
+def _quoted(asset: Asset) -> tuple[str, str] | None:
+    product = asset.coinbase_id
+    return (product, product.rpartition("-")[2]) if product else None
+
+
+def _pages(run: Extraction, market: Market, window: Window, backwards: bool) -> Iterator[Page]:
+    windows = list(Grid(market.interval, BUCKETS).split(window))
+    for part in reversed(windows) if backwards else windows:
+        path = f"products/{market.id}/candles"
+        payload, reply = run.client.get_json(path, _query(market, part))
+        if not isinstance(payload, list):
+            msg = f"{market.id} answered with an object instead of a list of candles"
+            raise run.client.error(msg, "check CFW_COINBASE_BASE_URL", wide=True)
+        yield Page(part, parse_candles(payload, market, part, run.clock), reply.is_sample)
+
+
+def _bar(raw: Any, market: Market, window: Window, clock: datetime) -> Row | None:
     """Return the bar of one candle, None if it was not asked for.
 
     Raises:
@@ -147,40 +67,15 @@ def _bar(raw: Any, symbol: str, quote: str, window: Window, clock: datetime) -> 
     if len(raw) != len(_FIELDS):
         refuse(f"the candle has {len(raw)} fields instead of {len(_FIELDS)}")
     time, low, high, open_, close, volume = map(number, raw, _FIELDS)
-    if time % INTERVAL.total_seconds():
-        refuse("time is not on the hourly grid")
-    try:
-        opened = datetime.fromtimestamp(time, UTC)
-    except (ValueError, OverflowError, OSError):
-        refuse("time is not a time")
-    if opened > clock:
-        refuse("time lies in the future")
-    row: Row = {
-        "provider": PROVIDER,
-        "symbol": symbol,
-        "interval_minutes": 60,
-        "bar_open_at": opened,
-        "open": open_,
-        "high": high,
-        "low": low,
-        "close": close,
-        "volume_base": volume,
-        "volume_quote": None,
-        "trade_count": None,
-        "quote_currency": quote,
-        "available_at": opened + INTERVAL,
-    }
-    check_bar(row)
+    opened = opened_at(time, market, clock)
+    prices = {"open": open_, "high": high, "low": low, "close": close, "volume_base": volume}
+    row = bar_row(PROVIDER, market, opened, prices)
     return row if window.first <= opened <= window.last else None
 
 
-def _labelled(product: str, raw: Any) -> dict[str, Any]:
-    return {"product": product, "candle": raw}
-
-
-def _query(window: Window) -> dict[str, str | int | float]:
+def _query(market: Market, window: Window) -> dict[str, str | int | float]:
     return {
-        "granularity": int(INTERVAL.total_seconds()),
+        "granularity": market.minutes * 60,
         "start": _iso(window.first),
         "end": _iso(window.last),
     }
@@ -190,12 +85,8 @@ def _iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _floor(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _split(first: datetime, last: datetime) -> Iterator[Window]:
-    while first <= last:
-        end = min(first + (BUCKETS - 1) * INTERVAL, last)
-        yield Window(first, end)
-        first = end + INTERVAL
+EXCHANGE = Exchange(PROVIDER, BUCKETS, _quoted, _pages)
+extract = EXCHANGE.extract
+backfill_items = EXCHANGE.backfill_items
+backfill_requests = EXCHANGE.backfill_requests
+backfill = EXCHANGE.backfill

@@ -1,25 +1,47 @@
-"""CoinGecko: supply and market capitalisation, as they are now.
+"""CoinGecko: supply and market capitalisation of now, price and capitalisation of the past.
 
-Wire facts: a bare list of coins, at most 250 per page, integers and floats for the same field,
-null where unknown. Ids that do not exist are left out without a word.
+Wire facts of ``coins/markets``: a bare list of coins, at most 250 per page, integers and floats for
+the same field, null where unknown. Ids that do not exist are left out without a word.
+
+Wire facts of ``market_chart/range``: three lists of ``[milliseconds, value]`` with the same times,
+oldest first; hourly for ranges of 2 to 90 days, a few seconds to minutes past the hour; a value of
+null or 0 is unknown; the volume is that of the last 24 hours; the last point may be of right now.
+Keyless and demo keys reach 365 days back. There is no supply in it, and none is computed from
+capitalisation and price: a rounded quotient is no measured supply.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from ingestion.config import Settings
+from ingestion.errors import SettingsError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
+from ingestion.prices.windows import Grid
 from ingestion.rejections import Parsed, Rejection, checked, plain_json, unique
-from ingestion.tables import ASSET_SNAPSHOTS, Row
-from ingestion.validate import iso_time, not_future, optional_number, refuse, text
+from ingestion.tables import ARCHIVED_SNAPSHOTS, ASSET_SNAPSHOTS, Row
+from ingestion.validate import (
+    iso_time,
+    not_future,
+    number,
+    optional_number,
+    refuse,
+    text,
+    unix_time,
+)
 
 PROVIDER = "coingecko"
 PAGE = 250
+#: The longest range whose points are hourly is 90 days.
+BACKFILL_SPAN = timedelta(days=89)
+_SHORTEST_RANGE = timedelta(days=2)
+#: How long after its time a point of the past counts as known: they are published within 35 min.
+_DECLARED_LAG = timedelta(hours=1)
+_HOURS = Grid(timedelta(hours=1), 1)
 #: Column of the raw table and field of the coin.
 _NUMBERS = {
     "circulating_supply": "circulating_supply",
@@ -120,3 +142,98 @@ def _snapshot(raw: Any, symbols: dict[str, str], clock: datetime) -> Row:
     row["available_at"] = clock
     row["raw"] = plain_json(raw)
     return row
+
+
+def backfill_items(run: Extraction) -> list[str]:
+    """Return the symbols that CoinGecko lists."""
+    return [asset.symbol for asset in run.assets if asset.coingecko_id]
+
+
+def backfill_requests(item: str, first: datetime, last: datetime, settings: Settings) -> int:
+    """Return the requests for the hours of one symbol that begin in [first, last)."""
+    return 0 if _HOURS.opens(first, last, settings.clock()) is None else 1
+
+
+def backfill(run: Extraction, item: str, first: datetime, last: datetime) -> Iterator[Chunk]:
+    """Yield hourly price and market capitalisation of one symbol, of hours in [first, last).
+
+    Raises:
+        SettingsError: CoinGecko does not list the symbol.
+        SourceError: the range is beyond what the key reaches, or CoinGecko failed.
+    """
+    ids = {asset.symbol: asset.coingecko_id for asset in run.assets if asset.coingecko_id}
+    if item not in ids:
+        msg = f"coingecko has no {item}; choose among the listed symbols of CFW_SYMBOLS"
+        raise SettingsError(msg)
+    hours = _HOURS.opens(first, last, run.clock)
+    if hours is None:
+        return
+    end = hours.last + _HOURS.interval
+    begin = min(hours.first, end - _SHORTEST_RANGE)
+    params: dict[str, str | int | float] = {
+        "vs_currency": "usd",
+        "from": int(begin.timestamp()),
+        "to": int(end.timestamp()),
+    }
+    path = f"coins/{ids[item]}/market_chart/range"
+    payload, reply = run.client.get_json(path, params, error_in=error_in)
+    if not isinstance(payload, dict) or not isinstance(payload.get("prices"), list):
+        msg = f"{path} answered without a list of prices"
+        raise run.client.error(msg, "check CFW_COINGECKO_BASE_URL", wide=True)
+    parsed = parse_chart(payload, item, hours.first, end)
+    yield from run.landed(ARCHIVED_SNAPSHOTS, parsed, is_sample=reply.is_sample)
+
+
+def parse_chart(payload: dict[str, Any], symbol: str, first: datetime, end: datetime) -> Parsed:
+    """Return the first point of each hour in [first, end), and what is refused.
+
+    A row's ``captured_at`` is the hour, ``last_updated_at`` the point's own time; it is available
+    the declared lag later.
+    """
+    caps, volumes = (_by_time(payload.get(name)) for name in ("market_caps", "total_volumes"))
+    parsed = Parsed()
+    seen: set[datetime] = set()
+    for raw in payload["prices"]:
+        outcome = checked(ASSET_SNAPSHOTS, partial(_point, symbol=symbol, caps=caps), raw)
+        if isinstance(outcome, dict):
+            hour = outcome["captured_at"]
+            if hour in seen or not first <= hour < end:
+                continue
+            seen.add(hour)
+            outcome["raw"] = plain_json({"total_volume_24h": volumes.get(raw[0])})
+        parsed.add(outcome)
+    return parsed
+
+
+def _point(raw: Any, symbol: str, caps: dict[Any, Any]) -> Row:
+    if not isinstance(raw, list) or len(raw) != 2:
+        refuse("the point is not a pair of time and price")
+    at = unix_time(number(raw[0], "time") / 1000, "time")
+    price = number(raw[1], "price")
+    if price <= 0:
+        refuse("price is not above zero")
+    cap = optional_number(caps.get(raw[0]), "market cap")
+    if cap is not None and cap < 0:
+        refuse("market cap is negative")
+    return {
+        "provider": PROVIDER,
+        "symbol": symbol,
+        "captured_at": _HOURS.floor(at),
+        "circulating_supply": None,
+        "total_supply": None,
+        "max_supply": None,
+        "market_cap_usd": cap or None,
+        "price_usd": price,
+        "last_updated_at": at,
+        "available_at": at + _DECLARED_LAG,
+    }
+
+
+def _by_time(points: Any) -> dict[Any, Any]:
+    """Return the values of a list of points by their times, without those that are no points."""
+    pairs = points if isinstance(points, list) else []
+    return {
+        pair[0]: pair[1]
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int | float)
+    }

@@ -14,10 +14,12 @@ from starlette.routing import Mount, Route
 
 from ingestion.sandbox import (
     alternative_me,
+    binance,
     coinbase,
     coingecko,
     coinmetrics,
     fred,
+    kraken,
     rss,
     stocktwits,
 )
@@ -36,6 +38,8 @@ def create_app(data: SandboxData, *, now: datetime | None = None) -> Starlette:
     app = Starlette(
         routes=[
             Mount("/coinbase", routes=coinbase.ROUTES),
+            Mount("/binance/api/v3", routes=binance.ROUTES),
+            Mount("/kraken/0/public", routes=kraken.ROUTES),
             Mount("/coingecko/api/v3", routes=coingecko.ROUTES),
             Mount("/coinmetrics/v4", routes=coinmetrics.ROUTES),
             Mount("/fred", routes=fred.ROUTES),

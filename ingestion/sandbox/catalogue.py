@@ -39,6 +39,8 @@ class Asset:
     coinmetrics_id: str | None
     stocktwits_id: str | None
     is_delisted: bool = False
+    binance_id: str | None = None
+    kraken_id: str | None = None
 
 
 class Catalogue:
@@ -48,6 +50,7 @@ class Catalogue:
         """Index ``assets``; the first of two with one id wins."""
         self.assets = assets
         self.by_coinbase = _index(assets, "coinbase_id")
+        self.by_binance = _index(assets, "binance_id")
         self.by_coingecko = _index(assets, "coingecko_id")
         self.by_coinmetrics = _index(assets, "coinmetrics_id")
         self.by_stocktwits = _index(assets, "stocktwits_id")
@@ -87,12 +90,18 @@ def _from_row(row: dict[str, str]) -> Asset:
         coinmetrics_id=row["coinmetrics_id"] or None,
         stocktwits_id=row["stocktwits_id"] or None,
         is_delisted=bool(row.get("last_trade_date")),
+        binance_id=row.get("binance_id") or None,
+        kraken_id=row.get("kraken_id") or None,
     )
 
 
 def _filled(symbol: str, seeded: Asset | None) -> Asset:
     name, coin = _KNOWN.get(symbol, (symbol.title(), symbol.lower()))
-    known = Asset(symbol, name, f"{symbol}-USD", coin, symbol.lower(), f"{symbol}.X")
+    known = Asset(
+        *(symbol, name, f"{symbol}-USD", coin, symbol.lower(), f"{symbol}.X"),
+        binance_id=f"{symbol}USDT",
+        kraken_id=f"{symbol}USD",
+    )
     if seeded is None:
         return known
     return Asset(
@@ -103,6 +112,8 @@ def _filled(symbol: str, seeded: Asset | None) -> Asset:
         coinmetrics_id=seeded.coinmetrics_id or known.coinmetrics_id,
         stocktwits_id=seeded.stocktwits_id or known.stocktwits_id,
         is_delisted=seeded.is_delisted,
+        binance_id=seeded.binance_id or known.binance_id,
+        kraken_id=seeded.kraken_id or known.kraken_id,
     )
 
 

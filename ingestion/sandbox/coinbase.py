@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from ingestion.sandbox.candles import bars_of, served
 from ingestion.sandbox.catalogue import Asset
-from ingestion.sandbox.model import HOUR, Bars
+from ingestion.sandbox.model import Bars
 from ingestion.sandbox.state import now_of, state_of
 
 GRANULARITIES = (60, 300, 900, 3600, 21600, 86400)
@@ -56,8 +57,6 @@ async def candles(request: Request) -> JSONResponse:
     if granularity not in GRANULARITIES:
         return _error("Unsupported granularity", 400)
     now = int(now_of(request).timestamp())
-    by_interval = state.data.bars.get(asset.symbol, {})
-    bars = by_interval.get(granularity) or aggregated(by_interval, granularity, now)
     headers: dict[str, str] = {}
     if "start" in query and "end" in query:
         start, end = _moment(query["start"]), _moment(query["end"])
@@ -67,28 +66,10 @@ async def candles(request: Request) -> JSONResponse:
             return _error(TOO_MANY, 400)
     else:
         # As the provider does: one bound alone is ignored, and the newest window is cached.
-        start, end = newest_start(bars, now), now
+        start, end = newest_start(bars_of(state, asset.symbol, granularity, now), now), now
         headers["cache-control"] = "max-age=300"
-    if bars is None:
-        return JSONResponse([], headers=headers)
-    rows = window(bars, start, end, now)
-    if rows and granularity in by_interval and rows[0][0] + granularity > now:
-        rows[0] = running(rows[0], (now - rows[0][0]) / granularity)
-    return JSONResponse(rows, headers=headers)
-
-
-def window(bars: Bars, start: float, end: float, now: int) -> list[Candle]:
-    """Return the candles whose start lies in [start, end] and before ``now``, newest first."""
-    first = int(np.searchsorted(bars.open_time, start, side="left"))
-    last = int(np.searchsorted(bars.open_time, min(end, now - 1), side="right"))
-    part = bars.select(slice(first, last))
-    times = part.open_time.tolist()
-    columns = (part.low, part.high, part.open, part.close, part.volume)
-    rows: list[Candle] = [
-        [moment, *(_number(value) for value in values)]
-        for moment, *values in zip(times, *(c.tolist() for c in columns), strict=True)
-    ]
-    return rows[::-1]
+    part = served(state, asset.symbol, granularity, now, start, end)
+    return JSONResponse([] if part is None else _rows(part), headers=headers)
 
 
 def newest_start(bars: Bars | None, now: int) -> int:
@@ -99,34 +80,16 @@ def newest_start(bars: Bars | None, now: int) -> int:
     return int(bars.open_time[max(known - NEWEST_WINDOW, 0)]) if known else now
 
 
-def aggregated(by_interval: dict[int, Bars], granularity: int, now: int) -> Bars | None:
-    """Return longer bars put together from the hours closed by ``now``, or None."""
-    hourly = by_interval.get(HOUR)
-    if hourly is None or granularity <= HOUR:
-        return None
-    hourly = hourly.select(hourly.open_time + HOUR <= now)
-    if len(hourly) == 0:
-        return None
-    bucket = hourly.open_time // granularity * granularity
-    starts = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
-    ends = np.r_[starts[1:], len(bucket)] - 1
-    return Bars(
-        open_time=bucket[starts],
-        open=hourly.open[starts],
-        high=np.maximum.reduceat(hourly.high, starts),
-        low=np.minimum.reduceat(hourly.low, starts),
-        close=hourly.close[ends],
-        volume=np.add.reduceat(hourly.volume, starts),
-    )
-
-
-def running(final: Candle, share: float) -> Candle:
-    """Return a bar as it looks when only ``share`` of its time has passed."""
-    moment, low, high, first, last, volume = final
-    close = first + (last - first) * share
-    so_far_high = max(first, close, first + (high - first) * share)
-    so_far_low = min(first, close, first - (first - low) * share)
-    return [moment, so_far_low, so_far_high, first, close, volume * share]
+def _rows(bars: Bars) -> list[Candle]:
+    """Return the candles, newest first."""
+    columns = (bars.low, bars.high, bars.open, bars.close, bars.volume)
+    rows: list[Candle] = [
+        [moment, *(_number(value) for value in values)]
+        for moment, *values in zip(
+            bars.open_time.tolist(), *(column.tolist() for column in columns), strict=True
+        )
+    ]
+    return rows[::-1]
 
 
 def _number(value: float) -> float | int:

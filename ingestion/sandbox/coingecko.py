@@ -1,4 +1,4 @@
-"""CoinGecko: the market table of now, and the list of coins."""
+"""CoinGecko: the market table of now, the list of coins, and price and value of the past."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ DAY = 24 * HOUR
 #: Older supply figures are not passed off as today's.
 SNAPSHOT_VALID = 2 * DAY
 MAX_PER_PAGE = 250
+#: Without a paid key history ends here; ranges up to the second length are hourly, longer daily.
+REACH = 365 * DAY
+HOURLY_RANGE = 90 * DAY
 
 
 async def coins_list(request: Request) -> JSONResponse:
@@ -63,6 +66,44 @@ async def coin(request: Request) -> JSONResponse:
     return JSONResponse(
         {"id": asset.coingecko_id, "symbol": asset.symbol.lower(), "name": asset.name}
     )
+
+
+async def market_chart_range(request: Request) -> JSONResponse:
+    """GET /coins/{id}/market_chart/range: samples of price, value and the day's turnover."""
+    state, query, now = state_of(request), request.query_params, now_of(request).timestamp()
+    asset = state.catalogue.by_coingecko.get(request.path_params["coin"])
+    if asset is None:
+        return JSONResponse({"error": "coin not found"}, status_code=404)
+    start, end = _whole(query.get("from"), -1), _whole(query.get("to"), -1)
+    if query.get("vs_currency") != "usd" or start is None or end is None or min(start, end) < 0:
+        return JSONResponse({"error": "invalid vs_currency, from or to"}, status_code=422)
+    if start < now - REACH:
+        text = "Your request exceeds the allowed time range. Public API users are limited to "
+        status = {"error_code": 10012, "error_message": text + "the past 365 days."}
+        return JSONResponse({"error": {"status": status}}, status_code=401)
+    step = HOUR if end - start <= HOURLY_RANGE else DAY
+    points = _points(asset, state.data, start, int(min(end, now)), step)
+    names = ("prices", "market_caps", "total_volumes")
+    return JSONResponse({name: [[p[0], p[at]] for p in points] for at, name in enumerate(names, 1)})
+
+
+def _points(
+    asset: Asset, data: SandboxData, start: int, end: int, step: int
+) -> list[tuple[int, float, float | None, float | None]]:
+    """Return time in milliseconds, price, value and turnover, a little past each full step."""
+    snapshots = data.snapshots.get(asset.symbol)
+    points = []
+    for moment in range(-(-start // step) * step, end + 1, step):
+        at = moment + 1 + (moment // step) % 97
+        quote = _quote(data.hourly(asset.symbol), at)
+        if quote is None or quote.at != moment or at > end:
+            continue
+        known = _latest(snapshots, at)
+        cap = None
+        if snapshots and known is not None and at - snapshots.at[known] <= SNAPSHOT_VALID:
+            cap = _finite(float(snapshots.cap[known]))
+        points.append((at * 1000 + 41, quote.price, cap, quote.volume))
+    return points
 
 
 @dataclass(frozen=True)
@@ -178,4 +219,5 @@ ROUTES = [
     Route("/coins/list", coins_list),
     Route("/coins/markets", markets),
     Route("/coins/{coin}", coin),
+    Route("/coins/{coin}/market_chart/range", market_chart_range),
 ]

@@ -195,6 +195,12 @@ def _error_body(path: str, status: int) -> str | dict[str, Any]:
     provider = path.split("/")[1]
     if provider == "coinbase":
         return {"message": "Public rate limit exceeded" if slow_down else "Internal server error"}
+    if provider == "binance":
+        text = "Way too much request weight used; IP banned until later." if status == 418 else ""
+        text = text or ("Too much request weight used." if slow_down else "Internal error.")
+        return {"code": -1003 if slow_down else -1000, "msg": text}
+    if provider == "kraken":
+        return {"error": ["EGeneral:Too many requests" if slow_down else "EService:Unavailable"]}
     if provider == "coingecko":
         text = "You've exceeded the Rate Limit." if slow_down else "Internal Server Error"
         return {"status": {"error_code": status, "error_message": text}}

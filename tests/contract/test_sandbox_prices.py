@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
@@ -84,7 +85,18 @@ def test_refusals_have_the_providers_bodies(client: httpx.Client) -> None:
 
 def test_empty_windows_and_intervals_without_data_are_empty_lists(client: httpx.Client) -> None:
     assert candles(client, "2020-05-01T00:00:00Z", "2020-05-01T05:00:00Z").json() == []
-    assert candles(client, "2024-05-01T00:00:00Z", "2024-05-01T01:00:00Z", 300).json() == []
+    assert candles(client, "2024-05-01T00:00:00Z", "2024-05-01T01:00:00Z", 60).json() == []
+
+
+def test_five_minute_candles_make_the_hour_exactly(client: httpx.Client) -> None:
+    hours = candles(client, "2024-05-01T00:00:00Z", "2024-05-01T23:00:00Z").json()
+    parts = candles(client, "2024-05-01T00:00:00Z", "2024-05-01T23:55:00Z", 300).json()
+    assert len(parts) == 24 * 12
+    for moment, low, high, opened, closed, volume in hours:
+        inside = sorted(part for part in parts if moment <= part[0] < moment + HOUR)
+        assert (low, high) == (min(p[1] for p in inside), max(p[2] for p in inside))
+        assert (opened, closed) == (inside[0][3], inside[-1][4])
+        assert round(volume * 1e6) == sum(round(p[5] * 1e6) for p in inside)
 
 
 def test_days_are_put_together_from_hours(client: httpx.Client) -> None:
@@ -146,6 +158,33 @@ def test_markets_follow_the_clock_and_the_ids(
     assert (missing.status_code, missing.json()) == (404, {"error": "coin not found"})
     listed = client.get("/coingecko/api/v3/coins/list").json()
     assert {"id": "bitcoin", "symbol": "btc", "name": "Bitcoin"} in listed
+
+
+def chart(client: httpx.Client, start: datetime, end: datetime, coin: str = "bitcoin") -> Any:
+    params = {"vs_currency": "usd", "from": int(start.timestamp()), "to": int(end.timestamp())}
+    return client.get(f"/coingecko/api/v3/coins/{coin}/market_chart/range", params=params)
+
+
+def test_charts_are_three_lists_a_little_past_the_hour(client: httpx.Client) -> None:
+    start = datetime(2024, 5, 1, tzinfo=UTC)
+    body = chart(client, start, start + timedelta(days=2)).json()
+    assert set(body) == {"prices", "market_caps", "total_volumes"}
+    times = [[point[0] for point in points] for points in body.values()]
+    assert times[0] == times[1] == times[2] == sorted(times[0])
+    assert len(times[0]) == 48
+    assert all(0 < at / 1000 % HOUR < 180 for at in times[0])
+    assert all(cap > price for (_, price), (_, cap) in zip(*list(body.values())[:2], strict=True))
+    daily = chart(client, start - timedelta(days=85), start + timedelta(days=10)).json()
+    assert all(at / 1000 % (24 * HOUR) < 180 for at, _ in daily["prices"])
+
+
+def test_charts_are_refused_beyond_a_year_and_for_unknown_coins(client: httpx.Client) -> None:
+    start = datetime(2023, 6, 1, tzinfo=UTC)
+    late = chart(client, start, start + timedelta(days=9))
+    assert late.status_code == 401
+    assert late.json()["error"]["status"]["error_code"] == 10012
+    unknown = chart(client, start, start + timedelta(days=9), "nope")
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "coin not found"})
 
 
 def test_every_answer_over_the_sample_is_marked(client: httpx.Client) -> None:

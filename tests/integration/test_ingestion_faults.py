@@ -23,6 +23,8 @@ from ingestion.steps import STEPS, run_step
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "assets.csv"
 PREFIX = {
     "coinbase": "/coinbase",
+    "binance": "/binance",
+    "kraken": "/kraken",
     "coingecko": "/coingecko",
     "coinmetrics": "/coinmetrics",
     "fred": "/fred",
@@ -40,6 +42,7 @@ def settings_for(sandbox: RunningSandbox, folder: Path, **changes: Any) -> Setti
         "data_dir": folder / "data",
         "assets_file": SEED,
         "CFW_SYMBOLS": "BTC,ETH",
+        "CFW_PRICE_SOURCES": "coinbase,binance,kraken,coingecko",
         "CFW_HISTORY_START": start.isoformat(),
         "CFW_FRED_SERIES": "CPIAUCSL,UNRATE",
         "http_backoff_seconds": 0.0,
@@ -75,7 +78,9 @@ def test_a_challenge_page_with_status_200_fails_the_step_in_one_line(
 
 
 @pytest.mark.parametrize("kind", ["empty", "malformed_json", "truncated", "json_error"])
-@pytest.mark.parametrize("step", ["coinbase", "coinmetrics", "fear_greed", "stocktwits"])
+@pytest.mark.parametrize(
+    "step", ["coinbase", "binance", "kraken", "coinmetrics", "fear_greed", "stocktwits"]
+)
 def test_a_broken_body_fails_the_step(
     step: str, kind: str, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def settings_for(sandbox: RunningSandbox, folder: Path, **changes: Any) -> Setti
         "data_dir": folder / "data",
         "assets_file": SEED,
         "CFW_SYMBOLS": "BTC,ETH",
+        "CFW_PRICE_SOURCES": "coinbase,binance,kraken,coingecko",
         "CFW_HISTORY_START": start.isoformat(),
         "http_backoff_seconds": 0.0,
         "http_attempts": 2,
@@ -194,8 +195,8 @@ def test_state_never_meets_another_warehouse(sandbox: RunningSandbox, tmp_path: 
 
 
 def test_an_unknown_step_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="choose from coinbase, coingecko"):
-        run_step("binance", Settings(_env_file=None))
+    with pytest.raises(SettingsError, match="choose from coinbase, binance"):
+        run_step("bitstamp", Settings(_env_file=None))
 
 
 def test_the_doctor_names_wrong_ids_and_the_likely_right_ones(

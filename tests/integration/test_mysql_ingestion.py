@@ -86,6 +86,7 @@ def settings_for(server: ServerForTest, sandbox: RunningSandbox, **changes: Any)
         **sandbox.env(),
         "assets_file": SEED,
         "CFW_SYMBOLS": "BTC,ETH",
+        "CFW_PRICE_SOURCES": "coinbase,binance,kraken,coingecko",
         "CFW_HISTORY_START": start.isoformat(),
         "CFW_FRED_SERIES": "CPIAUCSL,UNRATE",
         "http_backoff_seconds": 0.0,
@@ -108,7 +109,8 @@ def test_every_step_lands_its_rows_once(server: ServerForTest, sandbox: RunningS
         assert set(run_step(step, settings).rows.values()) == {0}, step
         for table, rows in first.rows.items():
             assert len(rows_of(server, table)) >= rows
-    bars = rows_of(server, "price_bars", "WHERE symbol = 'BTC' ORDER BY bar_open_at")
+    of_coinbase = "WHERE symbol = 'BTC' AND provider = 'coinbase' ORDER BY bar_open_at"
+    bars = rows_of(server, "price_bars", of_coinbase)
     assert 0.9 * 240 < len(bars) <= 240
     assert all(b["available_at"] == b["bar_open_at"] + timedelta(hours=1) for b in bars)
     assert {b["loaded_at"] for b in bars} == {settings.clock()}

@@ -61,6 +61,7 @@ def settings_for(server: ServerForTest, sandbox: RunningSandbox, url: str) -> Se
         **sandbox.env(),
         "warehouse_url": url,
         "CFW_SYMBOLS": "BTC,ETH",
+        "CFW_PRICE_SOURCES": "coinbase,binance,kraken,coingecko",
         "CFW_HISTORY_START": start.isoformat(),
         "http_backoff_seconds": 0.0,
         "stocktwits_max_pages": 2,

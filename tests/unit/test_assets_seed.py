@@ -17,6 +17,8 @@ COLUMNS = [
     "coingecko_id",
     "coinmetrics_id",
     "stocktwits_id",
+    "binance_id",
+    "kraken_id",
     "is_ordinary_word",
     "first_trade_date",
     "last_trade_date",
@@ -72,7 +74,10 @@ def test_cells_carry_no_stray_white_space() -> None:
 
 @pytest.mark.parametrize(
     "column",
-    ["symbol", "name", "coinbase_id", "coingecko_id", "coinmetrics_id", "stocktwits_id"],
+    [
+        *("symbol", "name", "coinbase_id", "coingecko_id", "coinmetrics_id", "stocktwits_id"),
+        *("binance_id", "kraken_id"),
+    ],
 )
 def test_identifiers_are_unique_in_any_case(column: str) -> None:
     counts = Counter(value.casefold() for value in filled(column))
@@ -87,6 +92,8 @@ def test_identifiers_are_unique_in_any_case(column: str) -> None:
         ("coinbase_id", r"[A-Z0-9]+-USD", True),
         ("coingecko_id", r"[a-z0-9]+(-[a-z0-9]+)*", False),
         ("coinmetrics_id", r"[a-z0-9]+(_[a-z0-9]+)*", True),
+        ("binance_id", r"[A-Z0-9]+USDT", True),
+        ("kraken_id", r"[A-Z0-9]+USD", True),
         ("is_ordinary_word", r"true|false", False),
         ("first_trade_date", r"\d{4}-\d{2}-\d{2}", True),
         ("last_trade_date", r"\d{4}-\d{2}-\d{2}", True),
@@ -117,6 +124,24 @@ def test_coinmetrics_id_is_the_lower_case_symbol_but_for_known_renames() -> None
         if row["coinmetrics_id"] and row["coinmetrics_id"] != row["symbol"].lower()
     }
     assert other == {"IOTA": "miota", "ONE": "one_harmony"}
+
+
+def test_binance_id_is_the_symbol_against_tether_but_for_two_never_listed() -> None:
+    other = {row["symbol"]: row["binance_id"] for row in ROWS if row["binance_id"] == ""}
+    assert other == {"DPI": "", "OHM": ""}
+    assert all(row["binance_id"] in ("", f"{row['symbol']}USDT") for row in ROWS)
+
+
+def test_kraken_id_is_the_symbol_against_the_dollar_but_for_its_own_tickers() -> None:
+    other = {
+        row["symbol"]: row["kraken_id"]
+        for row in ROWS
+        if row["kraken_id"] and row["kraken_id"] != f"{row['symbol']}USD"
+    }
+    assert other == {"BTC": "XBTUSD", "DOGE": "XDGUSD", "XNO": "NANOUSD"}
+    assert len(filled("kraken_id")) == 91
+    # only the newest bars can be had there, so an asset that has ended has none
+    assert not [row for row in ROWS if row["kraken_id"] and row["last_trade_date"]]
 
 
 def test_a_name_or_alias_means_one_asset_only() -> None:

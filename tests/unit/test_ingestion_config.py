@@ -87,6 +87,25 @@ def test_every_asset_of_the_seed_is_read() -> None:
     assert len(assets) == 124
     bitcoin = next(asset for asset in assets if asset.symbol == "BTC")
     assert (bitcoin.coinbase_id, bitcoin.coingecko_id) == ("BTC-USD", "bitcoin")
+    assert (bitcoin.binance_id, bitcoin.kraken_id) == ("BTCUSDT", "XBTUSD")
+
+
+def test_a_list_older_than_an_exchange_is_read_without_it(tmp_path: Path) -> None:
+    old = tmp_path / "assets.csv"
+    header = "symbol,name,aliases,coinbase_id,coingecko_id,coinmetrics_id,stocktwits_id,"
+    header += "is_ordinary_word,first_trade_date,last_trade_date"
+    old.write_text(f"{header}\nBTC,Bitcoin,,BTC-USD,bitcoin,btc,BTC.X,false,,\n")
+    (bitcoin,) = read_assets(old)
+    assert (bitcoin.coinbase_id, bitcoin.binance_id, bitcoin.kraken_id) == ("BTC-USD", None, None)
+
+
+def test_price_settings_are_checked_and_hours_come_first() -> None:
+    assert Settings().price_sources == ("coinbase", "coingecko")
+    assert Settings().price_intervals == (60,)
+    assert Settings(price_intervals="5, 60,5").price_intervals == (60, 5)
+    for value in ("15", "", "5,x", "60,-5"):
+        with pytest.raises(SettingsError, match="CFW_PRICE_INTERVALS: must be one or more of"):
+            Settings(price_intervals=value)
 
 
 def test_symbols_choose_assets_in_their_order() -> None:

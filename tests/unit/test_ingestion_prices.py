@@ -1,4 +1,4 @@
-"""Candles and markets: windows, cursors and parsing, without I/O."""
+"""Coinbase's candles and CoinGecko's coins and charts: parsing, without I/O."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.prices import coinbase, coingecko
-from ingestion.prices.coinbase import Window
+from ingestion.prices.bars import Market
+from ingestion.prices.windows import Window
 from ingestion.rejections import Parsed
 
 CLOCK = datetime(2024, 3, 13, 12, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 FIRST = datetime(2024, 3, 13, 0, tzinfo=UTC)
+BTC = Market("BTC", "BTC-USD", "USD", 60)
 WINDOW = Window(FIRST, FIRST + 11 * HOUR)
 
 
@@ -26,13 +28,13 @@ def stamp(hour: float) -> int:
 
 
 def parse(*candles: Any) -> Parsed:
-    return coinbase.parse_candles(list(candles), "BTC", "BTC-USD", WINDOW, CLOCK)
+    return coinbase.parse_candles(list(candles), BTC, WINDOW, CLOCK)
 
 
 def test_a_recorded_candle_is_low_high_open_close() -> None:
     window = Window(datetime(2024, 3, 13, 11, tzinfo=UTC), datetime(2024, 3, 13, 11, tzinfo=UTC))
     payload = json.loads("[[1710327600,73241.5,73402.47,73243.33,73370.65,1.56794406]]")
-    parsed = coinbase.parse_candles(payload, "BTC", "BTC-USD", window, CLOCK)
+    parsed = coinbase.parse_candles(payload, BTC, window, CLOCK)
     (row,) = parsed.rows
     assert (row["open"], row["high"], row["low"], row["close"]) == (
         73243.33,
@@ -68,7 +70,7 @@ def test_rows_outside_the_window_and_the_running_bar_are_not_taken() -> None:
         ([stamp(1), "1", 4, 2, 3, 1], "low is a string where a number belongs"),
         ([stamp(1), None, 4, 2, 3, 1], "low is missing"),
         ([stamp(1), 1, 4, 2, 3], "the candle has 5 fields instead of 6"),
-        ([stamp(1) + 60, 1, 4, 2, 3, 1], "time is not on the hourly grid"),
+        ([stamp(1) + 60, 1, 4, 2, 3, 1], "time is not on the 60-minute grid"),
         ([stamp(20), 1, 4, 2, 3, 1], "time lies in the future"),
         ([stamp(1) * 10**9, 1, 4, 2, 3, 1], "time is not a time"),
         ({"time": 1}, "the candle is not a list"),
@@ -82,48 +84,23 @@ def test_bad_candles_are_refused_and_the_others_stay(candle: Any, reason: str) -
     assert "BTC-USD" in parsed.rejections[0].payload
 
 
+def test_five_minute_candles_have_their_own_grid_and_close() -> None:
+    market = BTC._replace(minutes=5)
+    candles = [
+        [stamp(1), 1, 4, 2, 3, 1],
+        [stamp(1) + 300, 1, 4, 2, 3, 1],
+        [stamp(1) + 60, 1, 4, 2, 3, 1],
+    ]
+    parsed = coinbase.parse_candles(candles, market, WINDOW, CLOCK)
+    assert [row["interval_minutes"] for row in parsed.rows] == [5, 5]
+    assert parsed.rows[1]["available_at"] == FIRST + HOUR + timedelta(minutes=10)
+    assert [bad.reason for bad in parsed.rejections] == ["time is not on the 5-minute grid"]
+
+
 def test_a_contradiction_on_one_page_is_refused() -> None:
     parsed = parse([stamp(1), 1, 4, 2, 3, 1], [stamp(1), 1, 4, 2, 3, 1], [stamp(1), 1, 4, 2, 4, 1])
     assert [row["close"] for row in parsed.rows] == [3.0]
     assert len(parsed.rejections) == 1
-
-
-def test_windows_cover_every_bar_once_with_at_most_300_buckets() -> None:
-    start = datetime(2024, 1, 1, 0, 20, tzinfo=UTC)
-    windows = list(coinbase.windows(start, {}, CLOCK))
-    hours = [w.first + n * HOUR for w in windows for n in range((w.last - w.first) // HOUR + 1)]
-    assert hours[0] == datetime(2024, 1, 1, 1, tzinfo=UTC)
-    assert hours[-1] == datetime(2024, 3, 13, 11, tzinfo=UTC)
-    assert len(set(hours)) == len(hours) == (hours[-1] - hours[0]) // HOUR + 1
-    assert all((w.last - w.first) / HOUR <= 299 for w in windows)
-
-
-def test_what_was_read_is_not_asked_again_but_for_the_lag() -> None:
-    cursor: dict[str, str] = {}
-    start = CLOCK - timedelta(days=30)
-    for window in coinbase.windows(start, cursor, CLOCK):
-        coinbase.advance(cursor, window)
-    assert list(coinbase.windows(start, cursor, CLOCK)) == [
-        Window(CLOCK.replace(hour=9, minute=0), CLOCK.replace(hour=11, minute=0))
-    ]
-    later = CLOCK + 2 * HOUR
-    assert list(coinbase.windows(start, cursor, later)) == [
-        Window(CLOCK.replace(hour=9, minute=0), CLOCK.replace(hour=13, minute=0))
-    ]
-    assert list(coinbase.windows(start, cursor, CLOCK - timedelta(days=1))) == []
-
-
-def test_an_earlier_start_is_read_backwards() -> None:
-    known = datetime(2024, 3, 1, tzinfo=UTC)
-    cursor = {"from": known.isoformat(), "through": (CLOCK.replace(minute=0) - HOUR).isoformat()}
-    windows = list(coinbase.windows(known - timedelta(days=30), dict(cursor), CLOCK))[1:]
-    assert windows[0].last == known - HOUR
-    assert windows == sorted(windows, reverse=True)
-    assert windows[-1].first == known - timedelta(days=30)
-
-
-def test_nothing_is_asked_when_history_begins_in_the_future() -> None:
-    assert list(coinbase.windows(CLOCK + HOUR, {}, CLOCK)) == []
 
 
 COIN = {
@@ -177,6 +154,46 @@ def test_bad_coins_are_refused(change: dict[str, Any], reason: str) -> None:
     assert [row["symbol"] for row in parsed.rows] == ["ETH"]
 
 
+def chart(*points: tuple[float, Any, Any]) -> Parsed:
+    times = [stamp(hour) * 1000 + 41 for hour, _, _ in points]
+    payload = {
+        "prices": [[at, price] for at, (_, price, _) in zip(times, points, strict=True)],
+        "market_caps": [[at, cap] for at, (_, _, cap) in zip(times, points, strict=True)],
+        "total_volumes": [[at, 7.5] for at in times],
+    }
+    return coingecko.parse_chart(payload, "BTC", FIRST + HOUR, FIRST + 5 * HOUR)
+
+
+def test_the_past_has_price_and_value_by_hour_and_no_supply() -> None:
+    parsed = chart((1.01, 100, 2000.0), (1.5, 110, 2200.0), (2.02, 120.0, 0), (3.01, 130, None))
+    assert [row["captured_at"] for row in parsed.rows] == [FIRST + n * HOUR for n in (1, 2, 3)]
+    assert [row["price_usd"] for row in parsed.rows] == [100.0, 120.0, 130.0]
+    assert [row["market_cap_usd"] for row in parsed.rows] == [2000.0, None, None]
+    for row in parsed.rows:
+        assert row["circulating_supply"] is row["total_supply"] is row["max_supply"] is None
+        assert row["available_at"] == row["last_updated_at"] + HOUR > row["captured_at"] + HOUR
+        assert row["raw"] == {"total_volume_24h": 7.5}
+
+
+def test_points_outside_the_hours_wanted_are_not_taken() -> None:
+    assert [row["price_usd"] for row in chart((0.5, 1, 1), (4.9, 2, 2), (5.0, 3, 3)).rows] == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("price", "cap", "reason"),
+    [
+        (0, 1.0, "price is not above zero"),
+        (None, 1.0, "price is missing"),
+        (1.0, -1.0, "market cap is negative"),
+        (1.0, "1", "market cap is a string where a number belongs"),
+    ],
+)
+def test_bad_points_are_refused(price: Any, cap: Any, reason: str) -> None:
+    parsed = chart((1.01, price, cap), (2.01, 5.0, 6.0))
+    assert [bad.reason for bad in parsed.rejections] == [reason]
+    assert [row["price_usd"] for row in parsed.rows] == [5.0]
+
+
 def test_an_error_in_place_of_the_list_is_seen() -> None:
     assert coingecko.error_in({"status": {"error_code": 429}})
     assert coingecko.error_in({"error": "coin not found"})
@@ -194,3 +211,5 @@ _JSON = st.recursive(
 def test_no_payload_breaks_the_parsers(payload: list[Any]) -> None:
     assert parse(*payload).rows == []
     assert markets(*payload).rows == []
+    lists = {"prices": payload, "market_caps": payload, "total_volumes": payload}
+    assert coingecko.parse_chart(lists, "BTC", FIRST, CLOCK).rows == []

@@ -38,6 +38,8 @@ final as (
         assets.coingecko_id,
         assets.coinmetrics_id,
         assets.stocktwits_id,
+        assets.binance_id,
+        assets.kraken_id,
         assets.is_ordinary_word,
         assets.first_trade_date,
         assets.last_trade_date,
