@@ -18,6 +18,7 @@ MENTIONS = SHIPPED / "mentions.csv"
 
 TEXT_COLUMNS = ("text", "headline", "title", "news")  # the first that a file has
 LABEL_COLUMNS = ("label", "final_manual_labelling", "sentiment")
+_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 _MEANINGS: dict[str, Meaning] = {
     "-1": "negative",
     "0": "neutral",
@@ -32,7 +33,8 @@ def read_labelled(path: Path) -> list[Labelled]:
     """Read texts with a class: -1, 0, 1 or negative, neutral, positive.
 
     The text stands in a column named text, headline, title or news, the class in one named label,
-    final_manual_labelling or sentiment. The file is CSV in UTF-8, plain or gzipped.
+    final_manual_labelling or sentiment. The file is CSV in UTF-8, or parted by tabs without quotes
+    if its name ends in .tsv; either may be gzipped.
 
     Raises:
         LabelsError: The file cannot be read, lacks a column, or has a row without text or class.
@@ -68,14 +70,14 @@ def find_sets(folder: Path) -> list[Path]:
     """Return the labelled files of a folder, by name.
 
     Raises:
-        LabelsError: The folder is not there or holds no .csv or .csv.gz file.
+        LabelsError: The folder is not there or holds no labelled file.
     """
     if not folder.is_dir():
         msg = f"CFW_LABELS_DIR: no such folder {folder}; leave it empty for the shipped set alone"
         raise LabelsError(msg)
-    found = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
+    found = sorted(path for path in folder.iterdir() if path.name.endswith(_ENDINGS))
     if not found:
-        msg = f"CFW_LABELS_DIR: {folder} holds no .csv or .csv.gz file"
+        msg = f"CFW_LABELS_DIR: {folder} holds no file that ends in {', '.join(_ENDINGS)}"
         raise LabelsError(msg)
     return found
 
@@ -84,7 +86,11 @@ def _pairs(
     path: Path, text_names: tuple[str, ...], value_names: tuple[str, ...]
 ) -> Iterator[tuple[int, str, str]]:
     """Yield (line, text, value) per row of a file."""
-    reader = csv.DictReader(io.StringIO(_read(path), newline=""), strict=True)
+    lines = io.StringIO(_read(path), newline="")
+    if ".tsv" in path.suffixes:
+        reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        reader = csv.DictReader(lines, strict=True)
     try:
         columns = reader.fieldnames or ()
         text_column = _column(path, columns, text_names)
@@ -98,7 +104,7 @@ def _pairs(
             empty = False
             yield reader.line_num, text, value
     except csv.Error as error:
-        msg = f"{path}, line {reader.line_num}: not CSV ({error})"
+        msg = f"{path}, line {reader.line_num}: not a table of CSV or tabs ({error})"
         raise LabelsError(msg) from error
     if empty:
         msg = f"{path}: holds no labelled text"

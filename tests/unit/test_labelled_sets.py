@@ -18,7 +18,7 @@ from scoring.errors import LabelsError
 from scoring.labelled_sets import HEADLINES, MENTIONS, find_sets, read_labelled, read_named
 
 SCORING = HEADLINES.parents[1]
-TRAINING = SCORING / "training" / "headlines.csv"
+TRAINING = SCORING / "training"
 SEED = SCORING.parent / "dbt_project" / "seeds" / "assets.csv"
 
 
@@ -60,7 +60,9 @@ def test_no_text_stands_twice_in_a_set(path: Path) -> None:
 
 
 def test_no_text_is_both_trained_on_and_measured_on() -> None:
-    trained = {normalised(item.text) for item in read_labelled(TRAINING)}
+    files = sorted(TRAINING.glob("headlines.[ct]sv"))
+    assert len(files) == 1, f"{TRAINING} holds {len(files)} training sets headlines.csv or .tsv"
+    trained = {normalised(item.text) for item in read_labelled(files[0])}
     measured = {normalised(item.text) for item in read_labelled(HEADLINES)}
     assert len(trained) >= 800
     assert trained & measured == set()
@@ -94,7 +96,11 @@ def test_files_of_other_columns_and_packed_files_are_read(tmp_path: Path) -> Non
     labels = [item.label for item in read_labelled(path)]
     assert labels == ["positive", "negative", "neutral"]
     assert read_labelled(named)[0].label == "positive"
-    assert find_sets(tmp_path) == [path, named]
+    tabs = tmp_path / "c.tsv"
+    tabs.write_text('label\tkind\ttext\n-1\tpost\t"sure" it is\n', encoding="utf-8")
+    assert [item.text for item in read_labelled(tabs)] == ['"sure" it is']
+    (tmp_path / "notes.txt").write_text("not labels", encoding="utf-8")
+    assert find_sets(tmp_path) == [path, named, tabs]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,7 @@ def test_files_of_other_columns_and_packed_files_are_read(tmp_path: Path) -> Non
         (b"text,label\nup,1\ndown,2\n", "line 3: label '2' must be -1, 0, 1 or a class name"),
         (b"text,label\n ,1\n", "line 2: no text or no label"),
         (b"text,label\nup\n", "line 2: no text or no label"),
-        (b'text,label\n"up,1\n', "not CSV"),
+        (b'text,label\n"up,1\n', "not a table"),
         (b"text,label\n\xff,1\n", "cannot read the labelled file"),
     ],
 )
