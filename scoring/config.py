@@ -23,6 +23,8 @@ class ScoringSettings(BaseSettings):
         batch_tokens: Padded tokens per batch, the bound on memory.
         precision: Number format of weights and activations; the softmax is always float32.
         score_chunk: Texts scored between two loads: what a kill can lose at most.
+        labels_dir: Folder of labelled files that `cfw evaluate` measures on besides the set that
+            ships; empty means ../shared/data/labels where it is there.
     """
 
     model_config = SettingsConfigDict(
@@ -42,6 +44,7 @@ class ScoringSettings(BaseSettings):
     batch_tokens: int = Field(default=8192, ge=512)
     precision: Literal["float32", "bfloat16"] = "float32"
     score_chunk: int = Field(default=500, ge=1)
+    labels_dir: Path | None = None
 
     def selected_models(self) -> tuple[str, ...]:
         """Return the model keys asked for, or nothing when the registry decides."""

@@ -15,3 +15,7 @@ class ModelRefused(ScoringError):
 
 class WeightsUnavailable(ScoringError):
     """Weights are not on this machine and could not be fetched."""
+
+
+class LabelsError(ScoringError):
+    """A file of labelled texts cannot be used."""

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import ahocorasick
 
 from scoring.mention_candidates import Candidate, Rule, accept_by_neighbours, outside
+from scoring.mention_names import AssetNames, Name, fold, name_table
 from scoring.mention_rules import (
     Strength,
     capitalised,
     inside_sentence,
-    load_words,
+    lower_has_cue,
     name_has_cue,
-    strength_of,
     ticker_has_cue,
 )
+
+__all__ = ["AssetNames", "Mention", "MentionFinder"]
 
 # Letters of the scripts that write with spaces. Chinese and its neighbours do not, so a ticker
 # may stand right beside their characters.
@@ -23,27 +25,13 @@ _LETTER = r"A-Za-z0-9_\u00c0-\u1fff\u2c00-\u2e7f"
 _IS_LETTER = re.compile(f"[{_LETTER}]")
 _CASHTAG = re.compile(rf"(?<![{_LETTER}$])\$([0-9]*[A-Za-z][A-Za-z0-9]*)(?:\.[Xx])?(?![{_LETTER}])")
 _HASHTAG = re.compile(rf"(?<![{_LETTER}])#([A-Za-z0-9]{{3,10}})(?![{_LETTER}])")
-_TICKER = re.compile(rf"(?<![{_LETTER}$@])[A-Z0-9]{{2,10}}(?![{_LETTER}])")
+_TICKER = re.compile(rf"(?<![{_LETTER}$@])[A-Z0-9]{{2,14}}(?![{_LETTER}])")
+_GLUED = re.compile(r"([A-Z0-9]{2,10}?)(USDT|USDC|USD|PERP|BTC|ETH)")  # "SOLUSDT", "ETHBTC"
 _URL = re.compile(r"(?:https?://|www\.)\S+")
 _DOMAIN = re.compile(r"\.(?:com|org|io|net|co|xyz|fi|finance|app|exchange|news|eth)\b", re.I)
 
-SHORT_TICKER = 2
+_PART_OF_ADDRESS = ("$", ".")  # "US$btc", "name.eth"
 MAX_TRIES = 64  # context checks per symbol: bounds the time of a hostile text
-
-
-@dataclass(frozen=True, slots=True)
-class AssetNames:
-    """One asset as texts may name it.
-
-    Attributes:
-        aliases: Other names, such as former ones.
-        is_ordinary_word: The ticker is also a word ("ONE"), so upper case alone is no evidence.
-    """
-
-    symbol: str
-    name: str
-    aliases: tuple[str, ...] = ()
-    is_ordinary_word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +43,6 @@ class Mention:
     matched: str
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    symbol: str  # empty for a shield
-    rule: Rule
-    strength: Strength
-    length: int
 
 
 class MentionFinder:
@@ -78,18 +58,10 @@ class MentionFinder:
         Raises:
             ValueError: Two assets share a symbol or a name, or an asset has no name.
         """
-        self._tickers: dict[str, bool] = {}  # symbol -> needs more evidence than upper case
-        names: dict[str, _Name] = {
-            shield: _Name("", "name", Strength.SURE, len(shield)) for shield in load_words().shields
-        }
-        for asset in assets:
-            if asset.symbol in self._tickers:
-                msg = f"symbol {asset.symbol} is listed twice"
-                raise ValueError(msg)
-            short = len(asset.symbol) <= SHORT_TICKER
-            self._tickers[asset.symbol] = asset.is_ordinary_word or short
-            for position, written in enumerate((asset.name, *asset.aliases)):
-                _add_name(names, asset, written, is_alias=position > 0)
+        known = tuple(assets)
+        names = name_table(known)
+        # symbol -> needs more evidence than upper case
+        self._tickers = {asset.symbol: asset.is_doubtful for asset in known}
         self._automaton = ahocorasick.Automaton()
         for key, name in names.items():
             self._automaton.add_word(key, name)
@@ -115,10 +87,10 @@ class MentionFinder:
                 first[item.symbol] = Mention(item.symbol, item.rule, matched, item.start, item.end)
         return list(first.values())
 
-    def _names(self, text: str) -> Iterator[tuple[int, int, _Name]]:
+    def _names(self, text: str) -> Iterator[tuple[int, int, Name]]:
         """Yield the names in the text that do not overlap, leftmost first, then longest."""
-        spans: list[tuple[int, int, _Name]] = []
-        for last, name in self._automaton.iter(_fold(text)) if self._automaton else ():
+        spans: list[tuple[int, int, Name]] = []
+        for last, name in self._automaton.iter(fold(text)) if self._automaton else ():
             start, end = last + 1 - name.length, last + 1
             if start and _IS_LETTER.match(text[start - 1]):
                 continue
@@ -137,7 +109,7 @@ class MentionFinder:
                 yield span
 
     def _name_candidates(
-        self, text: str, names: list[tuple[int, int, _Name]]
+        self, text: str, names: list[tuple[int, int, Name]]
     ) -> Iterator[Candidate]:
         tries: dict[str, int] = {}
         for start, end, name in names:
@@ -149,19 +121,28 @@ class MentionFinder:
                 accepted = matched[:1].isupper() and text[end : end + 1] != "-"
             elif name.strength is Strength.UPPER:
                 accepted = matched.isupper()
+            elif name.rule == "ticker":
+                if matched.isupper() or text[max(0, start - 1) : start] in _PART_OF_ADDRESS:
+                    continue  # upper case is judged below
+                accepted = name.strength is Strength.LOWER
+                if not accepted and _may_try(tries, name.symbol):
+                    accepted = lower_has_cue(text, start, end)
+                # After a slash it is the end of a path, unless its neighbour makes it a pair.
+                accepted = accepted and text[max(0, start - 1) : start] != "/"
             elif name.strength is Strength.STRICT:
-                tries[name.symbol] = tries.get(name.symbol, 0) + 1
-                if not capitalised(matched) or tries[name.symbol] > MAX_TRIES:
+                if not capitalised(matched) or not _may_try(tries, name.symbol):
                     continue
                 accepted = name_has_cue(text, start, end) or inside_sentence(text, start, end)
-            if accepted or name.strength is Strength.STRICT:
+            if accepted or name.strength is Strength.STRICT or name.rule == "ticker":
                 yield Candidate(name.symbol, name.rule, start, end, accepted)
 
     def _tagged(self, text: str) -> Iterator[Candidate]:
         for found in _CASHTAG.finditer(text):
             symbol = found.group(1).upper()
-            if symbol in self._tickers:
-                yield Candidate(symbol, "cashtag", found.start(), found.end(), accepted=True)
+            for part, _, end in self._parts(symbol, found.start(1)):
+                last = found.end() if part == symbol else end
+                yield Candidate(part, "cashtag", found.start(), last, accepted=True)
+                break  # of "$BTCUSD", the tagged half
         for found in _HASHTAG.finditer(text):
             symbol = found.group(1).upper()
             if self._tickers.get(symbol) is False and not found.group(1).isupper():
@@ -169,52 +150,47 @@ class MentionFinder:
                 yield Candidate(symbol, "ticker", start, end, accepted=True)
 
     def _ticker_candidates(
-        self, text: str, names: list[tuple[int, int, _Name]]
+        self, text: str, names: list[tuple[int, int, Name]]
     ) -> Iterator[Candidate]:
         tries: dict[str, int] = {}
-        hidden = iter(span for span in names if not _is_shouted(text, span))
+        hidden = iter(span for span in names if not _is_judged_as_ticker(text, span))
         cover = next(hidden, None)
         for found in _TICKER.finditer(text):
-            symbol, (start, end) = found.group(), found.span()
-            if symbol not in self._tickers:
-                continue
-            while cover is not None and cover[1] <= start:
-                cover = next(hidden, None)
-            if cover is not None and cover[0] <= start:
-                continue
-            accepted = True
-            if self._tickers[symbol]:
-                tries[symbol] = tries.get(symbol, 0) + 1
-                if tries[symbol] > MAX_TRIES:
+            for symbol, start, end in self._parts(found.group(), found.start()):
+                while cover is not None and cover[1] <= start:
+                    cover = next(hidden, None)
+                if cover is not None and cover[0] <= start:
                     continue
-                accepted = ticker_has_cue(text, start, end)
-            yield Candidate(symbol, "ticker", start, end, accepted)
+                accepted = True
+                if self._tickers[symbol] and (start, end) == found.span():
+                    if not _may_try(tries, symbol):
+                        continue
+                    accepted = ticker_has_cue(text, start, end)
+                yield Candidate(symbol, "ticker", start, end, accepted)
+
+    def _parts(self, word: str, start: int) -> list[tuple[str, int, int]]:
+        """Return the tickers in a word of capitals: itself, or the two of a pair ("ETHBTC")."""
+        if word in self._tickers:
+            return [(word, start, start + len(word))]
+        pair = _GLUED.fullmatch(word)
+        if pair is None or pair.group(1) not in self._tickers:
+            return []
+        base, quote = pair.groups()
+        if self._tickers[base] and quote in self._tickers:
+            return []  # not "OPETH": only a quote in dollars settles a doubtful base
+        middle = start + len(base)
+        parts = [(base, start, middle)]
+        if quote in self._tickers:
+            parts.append((quote, middle, start + len(word)))
+        return parts
 
 
-def _add_name(names: dict[str, _Name], asset: AssetNames, written: str, *, is_alias: bool) -> None:
-    key = _fold(written.strip())
-    if not key:
-        msg = f"asset {asset.symbol} has an empty name or alias"
-        raise ValueError(msg)
-    known = names.get(key)
-    if known is not None and known.symbol not in ("", asset.symbol):
-        msg = f"'{written}' names both {known.symbol} and {asset.symbol}; keep it at one of them"
-        raise ValueError(msg)
-    if known is None or not known.symbol:
-        strength = strength_of(
-            written.strip(),
-            asset.symbol,
-            is_alias=is_alias,
-            ordinary_ticker=asset.is_ordinary_word,
-        )
-        names[key] = _Name(asset.symbol, "alias" if is_alias else "name", strength, len(key))
+def _may_try(tries: dict[str, int], symbol: str) -> bool:
+    tries[symbol] = tries.get(symbol, 0) + 1
+    return tries[symbol] <= MAX_TRIES
 
 
-def _is_shouted(text: str, span: tuple[int, int, _Name]) -> bool:
-    """Say whether a strict name is in capitals, where it is judged as a ticker."""
-    return span[2].strength is Strength.STRICT and text[span[0] : span[1]].isupper()
-
-
-def _fold(text: str) -> str:
-    """Lower the case without changing any offset: one character alone would become two."""
-    return text.replace("\u0130", "i").lower()
+def _is_judged_as_ticker(text: str, span: tuple[int, int, Name]) -> bool:
+    """Say whether a strict name or a ticker is in capitals, where it is judged as a ticker."""
+    judged = span[2].strength is Strength.STRICT or span[2].rule == "ticker"
+    return judged and text[span[0] : span[1]].isupper()
