@@ -104,6 +104,7 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Prices:
     rows += five_minutes(START + 21 * HOUR, 121.0, count=11)  # not whole, nothing else
     rows += [bar("binance", 60, START + n * HOUR, 100.1 + n) for n in range(22, 30)]
     rows += [bar("binance", 60, START + 30 * HOUR, 160.0)]  # far from the other exchange's
+    rows += [bar("kraken", 60, START + 21 * HOUR, 120.0, volume_base=0.0, trade_count=0)]
     made.land(rows)
     made.build()
     return made

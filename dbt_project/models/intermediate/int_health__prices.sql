@@ -22,6 +22,7 @@ own as (
     cross join span
     where
         bars.interval_minutes = 60
+        and {{ cf_was_traded('bars') }}
         and bars.bar_open_at >= {{ cf_from_epoch_hours('(' ~ first_hour ~ ')') }}
         {{ cf_window_condition(cf_health_windows(), 'bars', **opened) }} -- noqa: LT02
 ),

@@ -26,6 +26,7 @@ own as (
     from {{ ref('stg_prices__bars') }} as bars
     where
         bars.interval_minutes = 60
+        and {{ cf_was_traded('bars') }}
         {{ cf_in_window('bars', time_column='bar_open_at') }} -- noqa: LT02
 ),
 

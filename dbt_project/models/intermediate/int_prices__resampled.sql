@@ -56,7 +56,8 @@ final as (
         max(is_sample) as is_sample
     from in_window
     group by provider, symbol, bar_hour
-    having count(*) = 12
+    -- twelve bars in which nobody traded make no hour
+    having count(*) = 12 and max(case when {{ cf_was_traded('in_window') }} then 1 else 0 end) = 1
 )
 
 select * from final
