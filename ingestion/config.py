@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     coinbase_base_url: str = "https://api.exchange.coinbase.com"
     #: SYMBOL=PRODUCT pairs that replace the seed's Coinbase ids, e.g. ``TRX=TRX-USD``.
     coinbase_products: CommaList = ()
+    binance_archive_base_url: str = "https://data.binance.vision"
+    #: A folder of the archive's files that takes the place of the network.
+    binance_archive_dir: Path | None = None
     coingecko_base_url: str = "https://api.coingecko.com/api/v3"
     coingecko_api_key: SecretStr | None = None
     coinmetrics_base_url: str = "https://community-api.coinmetrics.io/v4"

@@ -7,7 +7,13 @@ import sys
 
 import typer
 
-from flows.cli import inspect_commands, model_commands, run_commands, sandbox_commands
+from flows.cli import (
+    backfill_commands,
+    inspect_commands,
+    model_commands,
+    run_commands,
+    sandbox_commands,
+)
 from flows.cli.output import fail
 from flows.errors import RunError
 from ingestion.errors import IngestionError
@@ -22,6 +28,7 @@ app = typer.Typer(
 )
 run_commands.add_to(app)
 inspect_commands.add_to(app)
+backfill_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 

@@ -130,6 +130,7 @@ def sandbox_env(data: SandboxData, base_url: str) -> dict[str, str]:
     feeds = [f"{name}|{kind}|{base}/rss/{name}" for name, kind in sorted(data.feeds().items())]
     env = {
         "CFW_COINBASE_BASE_URL": f"{base}/coinbase",
+        "CFW_BINANCE_ARCHIVE_BASE_URL": f"{base}/binance_archive",
         "CFW_COINGECKO_BASE_URL": f"{base}/coingecko/api/v3",
         "CFW_COINMETRICS_BASE_URL": f"{base}/coinmetrics/v4",
         "CFW_FRED_BASE_URL": f"{base}/fred",

@@ -1,0 +1,105 @@
+"""Stores what chunks gave: first the rows, then, in a load of its own, the ledger's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from ingestion import arrow_history
+from ingestion.backfill.ledger import Entry, rows_of
+from ingestion.backfill.outcome import ArrowChunk
+from ingestion.backfill.sources import BackfillSource
+from ingestion.config import Settings
+from ingestion.destination import Warehouse, target_for
+from ingestion.extraction import Chunk
+from ingestion.history import History
+from ingestion.pipeline import Batch, State, run_pipeline
+from ingestion.tables import BACKFILL_INTERVALS, REJECTED_ROWS, TABLES, Row
+
+
+@dataclass
+class Gathered:
+    """Rows of whole chunks, and the entries that say so."""
+
+    plain: dict[str, list[Row]] = field(default_factory=dict)
+    arrow: dict[str, list[pa.Table]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+    def add(self, piece: Chunk | ArrowChunk) -> None:
+        """Take the rows of a piece."""
+        if isinstance(piece, ArrowChunk):
+            self.arrow.setdefault(piece.table.name, []).append(piece.rows)
+        else:
+            self.plain.setdefault(piece.table.name, []).extend(piece.rows)
+
+    def merge(self, other: Gathered) -> None:
+        """Take everything of another one."""
+        for name, rows in other.plain.items():
+            self.plain.setdefault(name, []).extend(rows)
+        for name, tables in other.arrow.items():
+            self.arrow.setdefault(name, []).extend(tables)
+        self.entries += other.entries
+
+    @property
+    def plain_rows(self) -> int:
+        """Rows held as dictionaries."""
+        return sum(map(len, self.plain.values()))
+
+    @property
+    def arrow_rows(self) -> int:
+        """Rows held as Arrow."""
+        return sum(table.num_rows for tables in self.arrow.values() for table in tables)
+
+    @property
+    def facts(self) -> int:
+        """All rows but the refused ones."""
+        refused = len(self.plain.get(REJECTED_ROWS.name, ()))
+        return self.plain_rows + self.arrow_rows - refused
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the sandbox made them up; False of nothing."""
+        for rows in self.plain.values():
+            if rows:
+                return bool(rows[0]["is_sample"])
+        tables = [table for found in self.arrow.values() for table in found if table.num_rows]
+        return bool(tables and tables[0]["is_sample"][0].as_py())
+
+
+def land(settings: Settings, source: BackfillSource, gathered: Gathered) -> dict[str, int]:
+    """Store the rows that are new, then the entries; return the new rows by table.
+
+    The caller holds the warehouse. A kill after the rows repeats their chunks, which lands
+    nothing twice; an entry is never stored before its rows are.
+
+    Raises:
+        WarehouseError: nothing, or the rows without their entries, was stored.
+    """
+    counts = _land_rows(settings, source.pipeline_name, gathered)
+    if gathered.entries:
+        ledger = rows_of(gathered.entries, source.name, source.group, settings.clock())
+        Warehouse(settings).load(source.pipeline_name, {BACKFILL_INTERVALS.name: ledger})
+    return counts
+
+
+def _land_rows(settings: Settings, pipeline_name: str, gathered: Gathered) -> dict[str, int]:
+    warehouse = Warehouse(settings)
+    names = [name for name in (*gathered.plain, *gathered.arrow) if name]
+    if not gathered.plain_rows + gathered.arrow_rows:
+        return {}
+    history = History(warehouse, settings.clock(), warehouse.next_loaded_at(names))
+
+    def batches(_: State) -> Iterator[Batch]:
+        for name, rows in gathered.plain.items():
+            yield name, history.new_rows(TABLES[name], rows)
+        for name, tables in gathered.arrow.items():
+            table = TABLES[name]
+            data = arrow_history.conformed(table, pa.concat_tables(tables))
+            yield name, arrow_history.new_rows(table, data, history, warehouse)
+
+    missing = [name for name in dict.fromkeys(names) if not warehouse.has_table(name)]
+    counts = run_pipeline(target_for(settings, pipeline_name), batches, missing)
+    warehouse.index(missing)
+    return counts
