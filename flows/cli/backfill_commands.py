@@ -20,7 +20,8 @@ from ingestion.assets import read_assets
 from ingestion.backfill.interruption import InterruptedBackfill, Interruption
 from ingestion.backfill.intervals import Interval
 from ingestion.backfill.planning import ItemPlan, Plan, Wanted, make_plan
-from ingestion.backfill.runner import SourceReport, run_plan
+from ingestion.backfill.report import SourceReport
+from ingestion.backfill.runner import run_plan
 from ingestion.backfill.sources import BackfillSource, sources_of
 from ingestion.config import Settings
 
@@ -168,7 +169,7 @@ def _names(sources: Sequence[BackfillSource]) -> str:
 
 def _show_plan(made: Plan, *, as_json: bool) -> None:
     if as_json:
-        total = {"pieces": made.chunks, "requests": made.requests, "seconds": made.seconds}
+        total = {"pieces": made.pieces, "requests": made.requests, "seconds": made.seconds}
         items = [_machine_line(item) for item in made.items]
         output.show_json({"items": items, "skipped": made.skipped, "total": total})
         return
@@ -176,7 +177,7 @@ def _show_plan(made: Plan, *, as_json: bool) -> None:
     for name, reason in made.skipped.items():
         output.say(f"{name} is left out: {reason}")
     output.say(
-        f"missing: {made.chunks:,} pieces of {len(made.items):,} items, "
+        f"to do: {made.pieces:,} pieces of {len(made.items):,} items, "
         f"{made.requests:,} requests, about {_duration(made.seconds)} at the providers' rates"
     )
 
@@ -220,6 +221,7 @@ def _show_reports(made: Plan, reports: Sequence[SourceReport], *, as_json: bool)
             "rejected": report.rejected,
             "failed": len(report.failures),
             "requests": report.requests,
+            "planned": report.planned_requests,
             "time": _duration(report.seconds),
         }
         for report in reports

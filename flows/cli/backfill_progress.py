@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 
 from flows.cli import output
 from ingestion.backfill.planning import Plan
-from ingestion.backfill.runner import Progress
+from ingestion.backfill.report import Progress
 
 LINE_SECONDS = 10.0
 
@@ -35,12 +35,11 @@ def progress_shown(plan: Plan, console: Console = output.errors) -> Iterator[OnP
     )
     started = time.monotonic()
     with bar:
-        task = bar.add_task("backfill", total=plan.chunks, rate="")
+        task = bar.add_task("backfill", total=plan.pieces, rate="")
 
         def on_progress(progress: Progress) -> None:
             rate = _rate(progress.rows, time.monotonic() - started)
-            done, total = progress.chunks, max(progress.total, progress.chunks)
-            bar.update(task, completed=done, total=total, description=progress.label, rate=rate)
+            bar.update(task, completed=progress.pieces, description=progress.label, rate=rate)
 
         yield on_progress
 
@@ -57,13 +56,13 @@ class Lines:
     def __call__(self, progress: Progress) -> None:
         """Tell how far it is, if it is time to."""
         now = self._clock()
-        if now - self._told < LINE_SECONDS and progress.chunks != progress.total:
+        if now - self._told < LINE_SECONDS and progress.pieces != progress.total:
             return
         self._told = now
         passed = now - self._started
-        left = passed / progress.chunks * max(progress.total - progress.chunks, 0)
+        left = passed / progress.pieces * max(progress.total - progress.pieces, 0)
         self._console.print(
-            f"{progress.label}: {progress.chunks:,} of {progress.total:,} pieces, "
+            f"{progress.label}: {progress.pieces:,} of {progress.total:,} pieces, "
             f"{progress.rows:,} rows, {_rate(progress.rows, passed)}, about {left:.0f} s left",
             markup=False,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -77,11 +78,23 @@ def land(settings: Settings, source: BackfillSource, gathered: Gathered) -> dict
     Raises:
         WarehouseError: nothing, or the rows without their entries, was stored.
     """
+    _drop_interrupted(settings, source.pipeline_name)
     counts = _land_rows(settings, source.pipeline_name, gathered)
     if gathered.entries:
         ledger = rows_of(gathered.entries, source.name, source.group, settings.clock())
         Warehouse(settings).load(source.pipeline_name, {BACKFILL_INTERVALS.name: ledger})
     return counts
+
+
+def _drop_interrupted(settings: Settings, pipeline_name: str) -> None:
+    """Drop what a killed backfill left behind instead of finishing it, as a forward step would.
+
+    Its rows bear the time of that load, and a transform may have come since: it would never look
+    at them. The ledger does not know their chunks, so they are read and stored anew.
+    """
+    folder = target_for(settings, pipeline_name).pipelines_dir / pipeline_name
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _land_rows(settings: Settings, pipeline_name: str, gathered: Gathered) -> dict[str, int]:

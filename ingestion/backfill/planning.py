@@ -72,6 +72,11 @@ class Plan:
         return sum(len(item.chunks) for item in self.items)
 
     @property
+    def pieces(self) -> int:
+        """Pieces to read and files to compare."""
+        return self.chunks + sum(len(item.rechecks) for item in self.items)
+
+    @property
     def requests(self) -> int:
         """Requests that the contracts need."""
         return sum(item.requests for item in self.items)

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from itertools import groupby
 
 from ingestion.backfill.absences import sort_absences
@@ -16,6 +15,7 @@ from ingestion.backfill.landing import Gathered, land
 from ingestion.backfill.ledger import Entry
 from ingestion.backfill.outcome import NotThereError, SourceFile
 from ingestion.backfill.planning import ItemPlan, Plan
+from ingestion.backfill.report import Progress, SourceReport
 from ingestion.backfill.sources import BackfillSource
 from ingestion.config import Settings
 from ingestion.errors import SourceError
@@ -31,39 +31,6 @@ PLAIN_ROWS = 50_000
 BATCH_SECONDS = 30.0
 
 Hold = Callable[[], AbstractContextManager[None]]
-
-
-@dataclass
-class SourceReport:
-    """What a backfill did at one provider.
-
-    Attributes:
-        chunks: pieces that the plan held; ``done`` of them are in the ledger now.
-        rows_read: rows that the pieces held; ``new_rows`` of them were not stored before.
-        failures: one line per part that failed.
-        notes: what a reader should know, though nothing failed.
-    """
-
-    provider: str
-    chunks: int = 0
-    done: int = 0
-    rows_read: int = 0
-    new_rows: int = 0
-    rejected: int = 0
-    requests: int = 0
-    seconds: float = 0.0
-    failures: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a backfill stands: pieces and requests of the whole plan, and rows read."""
-
-    label: str
-    chunks: int
-    total: int
-    rows: int
 
 
 def run_plan(
@@ -96,11 +63,15 @@ def run_plan(
     def heard(label: str, chunks: int, more: int) -> None:
         nonlocal read, rows
         read, rows = read + chunks, rows + more
-        on_progress(Progress(label, read, plan.chunks, rows))
+        on_progress(Progress(label, read, plan.pieces, rows))
 
     for _, items in groupby(plan.items, key=lambda item: item.source.name):
         mine = list(items)
-        report = SourceReport(mine[0].source.name, sum(len(item.chunks) for item in mine))
+        report = SourceReport(
+            provider=mine[0].source.name,
+            chunks=sum(len(item.chunks) for item in mine),
+            planned_requests=sum(item.requests for item in mine),
+        )
         found.append(report)
         _SourceRun(mine, settings, report, hold, heard, interruption or Interruption()).run()
     return found
@@ -166,10 +137,10 @@ class _SourceRun:
                 rows = entry.rows_read
                 if rows:
                     present.append(chunk)
-            self.heard(f"{self.source.name} {plan.item}", 1, rows)
+            self.heard(self._label(plan), 1, rows)
             self._flush_if_due()
-            if GIVE_UP_AFTER in (failed, self.in_a_row):
-                self.report.notes.append(f"{plan.item}: given up after {failed} failures in a row")
+            if max(failed, self.in_a_row) >= GIVE_UP_AFTER:
+                self.report.notes.append(f"{plan.item}: the rest is not asked after its failures")
                 break
         self._tell_absences(plan.item, absent, present)
 
@@ -178,12 +149,19 @@ class _SourceRun:
         yield from plan.chunks
         for entry in plan.rechecks:
             try:
-                if self.source.changed and self.source.changed(self.tools, entry):
-                    self.report.notes.append(f"{entry.source_file} was replaced and is read again")
-                    self.report.chunks += 1
-                    yield entry.interval
+                is_changed = self.source.changed and self.source.changed(self.tools, entry)
             except SourceError as error:
                 self._failed(error)
+                is_changed = False
+            if is_changed:
+                self.report.notes.append(f"{entry.source_file} was replaced and is read again")
+                self.report.chunks += 1
+                yield entry.interval
+            else:
+                self.heard(self._label(plan), 1, 0)
+
+    def _label(self, plan: ItemPlan) -> str:
+        return f"{self.source.name} {plan.item}"
 
     def _read(self, item: str, chunk: Interval) -> Entry:
         """Read a chunk whole and put it into the batch; a part of one is thrown away.

@@ -1,0 +1,103 @@
+"""A backfill that is killed on the way equals one that is not.
+
+`python -m bench backfill`: one year of five-minute bars of 20 symbols, once in peace and once
+killed five times at random moments.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+
+from bench.ingestion import YEAR, Served, plan_year, served_year
+from bench.results import Result
+from ingestion.tables import TABLES
+
+KILLS = 5
+#: A kill comes this many seconds after the start: anywhere from the first requests on.
+KILL_AFTER = (2.5, 12.0)
+_TABLES = ("price_bars", "backfill_intervals", "rejected_rows")
+#: When it was loaded, and what repeating costs, may differ.
+_MAY_DIFFER = frozenset({"loaded_at", "finished_at", "requests_used"})
+
+
+def measure(share: float, say: Callable[[str], None]) -> Iterator[Result]:
+    """Yield how long both took and how many rows differ."""
+    calm, killed = (Path(tempfile.mkdtemp(prefix="cfw-bench-")) for _ in range(2))
+    try:
+        with served_year(share, say) as served:
+            started = time.monotonic()
+            run = _start(served, calm)
+            assert run.wait() == 0
+            undisturbed = time.monotonic() - started
+            say(f"undisturbed: {undisturbed:.0f} s")
+            started = time.monotonic()
+            kills = _killed_runs(served, killed, share, say)
+            disturbed = time.monotonic() - started
+            assert plan_year(served.settings(killed)).chunks == 0, "the ledger is not complete"
+        rows, differing = _compare(calm, killed)
+    finally:
+        for folder in (calm, killed):
+            shutil.rmtree(folder, ignore_errors=True)
+    yield Result(f"backfill of {rows:,} bars, undisturbed", undisturbed, "s")
+    yield Result(f"the same, killed {kills} times", disturbed, "s")
+    yield Result("rows that differ between the two", differing, "rows", 0)
+
+
+def _killed_runs(served: Served, folder: Path, share: float, say: Callable[[str], None]) -> int:
+    """Kill the command until it was killed often enough, then let it end; return the kills."""
+    kills = 0
+    chance = random.Random()  # noqa: S311 - moments, not secrets
+    while kills < KILLS:
+        run = _start(served, folder)
+        moment = chance.uniform(*KILL_AFTER) * min(1.0, max(share, 0.4))
+        try:
+            status = run.wait(timeout=moment)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGKILL)
+            status = run.wait()
+        if status == 0:
+            say(f"it ended before kill {kills + 1}")
+            return kills
+        assert status == -signal.SIGKILL, f"exit code {status}"
+        kills += 1
+        left = plan_year(served.settings(folder)).chunks
+        say(f"kill {kills} after {moment:.1f} s; {left} pieces left")
+    run = _start(served, folder)
+    assert run.wait() == 0
+    return kills
+
+
+def _start(served: Served, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "flows.cli.main", "backfill", "prices", "--provider"]
+    command += ["binance-archive", "--interval", "5", "--from", f"{YEAR.first:%Y-%m-%d}"]
+    command += ["--to", f"{YEAR.last:%Y-%m-%d}"]
+    return subprocess.Popen(command, env={**os.environ, **served.env(folder)}, stdout=sys.stderr)
+
+
+def _compare(calm: Path, killed: Path) -> tuple[int, int]:
+    """Return the number of bars, and of rows that only one of two warehouses holds."""
+    differing = 0
+    with duckdb.connect() as connection:
+        for name, folder in (("calm", calm), ("killed", killed)):
+            connection.execute(f"ATTACH '{folder / 'bench.duckdb'}' AS {name} (READ_ONLY)")
+        for table in _TABLES:
+            columns = ", ".join(c.name for c in TABLES[table].columns if c.name not in _MAY_DIFFER)
+            one, other = (
+                f"SELECT {columns} FROM {name}.crypto_raw.{table}" for name in ("calm", "killed")
+            )
+            for left, right in ((one, other), (other, one)):
+                sql = f"SELECT count(*) FROM ({left} EXCEPT ALL {right})"
+                differing += connection.execute(sql).fetchone()[0]
+        count = connection.execute("SELECT count(*) FROM calm.crypto_raw.price_bars").fetchone()
+    return count[0], differing
