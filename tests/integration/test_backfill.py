@@ -367,7 +367,7 @@ def test_the_warehouse_is_held_only_while_rows_are_stored(
     def heard(progress: Progress) -> None:
         log.append(f"read {progress.pieces}")
 
-    run_plan(planned(settings, SPRING, "coinbase"), settings, hold=hold, on_progress=heard)
+    run_plan(planned(settings, APRIL, "coinbase"), settings, hold=hold, on_progress=heard)
     assert log[:6] == ["read 1", "take", "free", "read 2", "take", "free"]
     assert log.count("take") == log.count("free") == len(log) - log.count("take") * 2
 
