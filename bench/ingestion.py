@@ -85,16 +85,18 @@ def measure(share: float, say: Callable[[str], None]) -> Iterator[Result]:
         with served_year(share, say) as served:
             settings = served.settings(folder)
             Warehouse(settings).ensure_tables()
-            started = time.monotonic()
+            started, worked = time.monotonic(), time.process_time()
             plan = plan_year(settings)
             (report,) = run_plan(plan, settings)
-            seconds = time.monotonic() - started
+            seconds, worked = time.monotonic() - started, time.process_time() - worked
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     assert not report.failures, report.failures
-    rate = report.new_rows / seconds
     name = f"archive into DuckDB, {report.new_rows:,} bars of 5 minutes"
+    rate = report.new_rows / seconds
     yield Result(name, rate, "rows/s", ROWS_PER_SECOND_GOAL, at_most=False)
+    # On a busy machine the clock tells about the others; this figure does not.
+    yield Result("the same per second of processor time", report.new_rows / worked, "rows/s")
     yield Result("requests per archive file", report.requests / plan.chunks, "", 2.0)
 
 
