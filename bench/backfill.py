@@ -24,8 +24,8 @@ from bench.results import Result
 from ingestion.tables import TABLES
 
 KILLS = 5
-#: A kill comes this many seconds after the start: anywhere from the first requests on.
-KILL_AFTER = (2.5, 12.0)
+#: A kill comes after this part of the time that the whole takes undisturbed.
+KILL_AFTER = (0.08, 0.45)
 _TABLES = ("price_bars", "backfill_intervals", "rejected_rows")
 #: When it was loaded, and what repeating costs, may differ.
 _MAY_DIFFER = frozenset({"loaded_at", "finished_at", "requests_used"})
@@ -42,7 +42,7 @@ def measure(share: float, say: Callable[[str], None]) -> Iterator[Result]:
             undisturbed = time.monotonic() - started
             say(f"undisturbed: {undisturbed:.0f} s")
             started = time.monotonic()
-            kills = _killed_runs(served, killed, share, say)
+            kills = _killed_runs(served, killed, undisturbed, say)
             disturbed = time.monotonic() - started
             assert plan_year(served.settings(killed)).chunks == 0, "the ledger is not complete"
         rows, differing = _compare(calm, killed)
@@ -54,13 +54,13 @@ def measure(share: float, say: Callable[[str], None]) -> Iterator[Result]:
     yield Result("rows that differ between the two", differing, "rows", 0)
 
 
-def _killed_runs(served: Served, folder: Path, share: float, say: Callable[[str], None]) -> int:
+def _killed_runs(served: Served, folder: Path, whole: float, say: Callable[[str], None]) -> int:
     """Kill the command until it was killed often enough, then let it end; return the kills."""
     kills = 0
     chance = random.Random()  # noqa: S311 - moments, not secrets
     while kills < KILLS:
         run = _start(served, folder)
-        moment = chance.uniform(*KILL_AFTER) * min(1.0, max(share, 0.4))
+        moment = chance.uniform(*KILL_AFTER) * whole
         try:
             status = run.wait(timeout=moment)
         except subprocess.TimeoutExpired:

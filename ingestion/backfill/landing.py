@@ -17,31 +17,33 @@ from ingestion.destination import Warehouse, target_for
 from ingestion.extraction import Chunk
 from ingestion.history import History
 from ingestion.pipeline import Batch, State, run_pipeline
-from ingestion.tables import BACKFILL_INTERVALS, REJECTED_ROWS, TABLES, Row
+from ingestion.tables import BACKFILL_INTERVALS, REJECTED_ROWS, Row, Table
 
 
 @dataclass
 class Gathered:
-    """Rows of whole chunks, and the entries that say so."""
+    """Rows of chunks, and the entries of those that were read to their end."""
 
-    plain: dict[str, list[Row]] = field(default_factory=dict)
-    arrow: dict[str, list[pa.Table]] = field(default_factory=dict)
+    plain: dict[Table, list[Row]] = field(default_factory=dict)
+    arrow: dict[Table, list[pa.Table]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    chunks: int = 0
 
     def add(self, piece: Chunk | ArrowChunk) -> None:
         """Take the rows of a piece."""
         if isinstance(piece, ArrowChunk):
-            self.arrow.setdefault(piece.table.name, []).append(piece.rows)
+            self.arrow.setdefault(piece.table, []).append(piece.rows)
         else:
-            self.plain.setdefault(piece.table.name, []).extend(piece.rows)
+            self.plain.setdefault(piece.table, []).extend(piece.rows)
 
     def merge(self, other: Gathered) -> None:
         """Take everything of another one."""
-        for name, rows in other.plain.items():
-            self.plain.setdefault(name, []).extend(rows)
-        for name, tables in other.arrow.items():
-            self.arrow.setdefault(name, []).extend(tables)
+        for table, rows in other.plain.items():
+            self.plain.setdefault(table, []).extend(rows)
+        for table, parts in other.arrow.items():
+            self.arrow.setdefault(table, []).extend(parts)
         self.entries += other.entries
+        self.chunks += other.chunks
 
     @property
     def plain_rows(self) -> int:
@@ -56,8 +58,12 @@ class Gathered:
     @property
     def facts(self) -> int:
         """All rows but the refused ones."""
-        refused = len(self.plain.get(REJECTED_ROWS.name, ()))
-        return self.plain_rows + self.arrow_rows - refused
+        return self.plain_rows + self.arrow_rows - self.refused
+
+    @property
+    def refused(self) -> int:
+        """Rows of ``rejected_rows``."""
+        return len(self.plain.get(REJECTED_ROWS, ()))
 
     @property
     def is_sample(self) -> bool:
@@ -99,20 +105,19 @@ def _drop_interrupted(settings: Settings, pipeline_name: str) -> None:
 
 def _land_rows(settings: Settings, pipeline_name: str, gathered: Gathered) -> dict[str, int]:
     warehouse = Warehouse(settings)
-    names = [name for name in (*gathered.plain, *gathered.arrow) if name]
     if not gathered.plain_rows + gathered.arrow_rows:
         return {}
+    names = list(dict.fromkeys(table.name for table in (*gathered.plain, *gathered.arrow)))
     history = History(warehouse, settings.clock(), warehouse.next_loaded_at(names))
 
     def batches(_: State) -> Iterator[Batch]:
-        for name, rows in gathered.plain.items():
-            yield name, history.new_rows(TABLES[name], rows)
-        for name, tables in gathered.arrow.items():
-            table = TABLES[name]
-            data = arrow_history.conformed(table, pa.concat_tables(tables))
-            yield name, arrow_history.new_rows(table, data, history, warehouse)
+        for table, rows in gathered.plain.items():
+            yield table.name, history.new_rows(table, rows)
+        for table, parts in gathered.arrow.items():
+            data = arrow_history.conformed(table, pa.concat_tables(parts))
+            yield table.name, arrow_history.new_rows(table, data, history, warehouse)
 
-    missing = [name for name in dict.fromkeys(names) if not warehouse.has_table(name)]
+    missing = [name for name in names if not warehouse.has_table(name)]
     counts = run_pipeline(target_for(settings, pipeline_name), batches, missing)
     warehouse.index(missing)
     return counts

@@ -32,7 +32,8 @@ class ItemPlan:
     """What is to be done for one item.
 
     Attributes:
-        wanted: the part of the window whose facts are final; None if there is none yet.
+        wanted: the part of the window that can be asked for; None if there is none yet.
+        final: facts before it come no more; later ones are read each time, and not called done.
         known: everything that the ledger holds of the item.
         chunks: the missing intervals, in the pieces in which they are read.
         missing: the same in as few intervals as possible.
@@ -44,6 +45,7 @@ class ItemPlan:
     source: BackfillSource
     item: str
     wanted: Interval | None
+    final: datetime
     known: Sequence[Entry] = ()
     chunks: Sequence[Interval] = ()
     missing: Sequence[Interval] = ()
@@ -117,9 +119,11 @@ def _plan_item(
     known: Sequence[Entry],
     per_second: float,
 ) -> ItemPlan:
-    window = _final(source, item, wanted.window, settings.clock())
+    clock = settings.clock()
+    final = source.final(item, clock)
+    window = wanted.window.clip(Interval(wanted.window.first, source.until(item, clock)))
     if window is None:
-        return ItemPlan(source, item, None, known)
+        return ItemPlan(source, item, None, final, known)
     missing = subtract(window, (entry.interval for entry in known))
     chunks = [chunk for interval in missing for chunk in source.split(settings, item, interval)]
     rechecks = _rechecks(source, settings, wanted, window, known)
@@ -127,12 +131,17 @@ def _plan_item(
     # A comparison asks for the checksum alone.
     requests += len(rechecks) if settings.binance_archive_dir is None else 0
     return ItemPlan(
-        source, item, window, known, chunks, missing, rechecks, requests, requests / per_second
+        source=source,
+        item=item,
+        wanted=window,
+        final=final,
+        known=known,
+        chunks=chunks,
+        missing=missing,
+        rechecks=rechecks,
+        requests=requests,
+        seconds=requests / per_second,
     )
-
-
-def _final(source: BackfillSource, item: str, window: Interval, clock: datetime) -> Interval | None:
-    return window.clip(Interval(window.first, source.until(item, clock)))
 
 
 def _rechecks(

@@ -18,7 +18,7 @@ from ingestion.backfill.planning import ItemPlan, Plan
 from ingestion.backfill.report import Progress, SourceReport
 from ingestion.backfill.sources import BackfillSource
 from ingestion.config import Settings
-from ingestion.errors import SourceError
+from ingestion.errors import SourceError, join_errors
 from ingestion.extraction import GIVE_UP_AFTER
 from ingestion.tables import REJECTED_ROWS
 
@@ -126,7 +126,7 @@ class _SourceRun:
         for chunk in self._chunks(plan):
             rows = 0
             try:
-                entry = self._read(plan.item, chunk)
+                rows = self._read(plan, chunk)
             except NotThereError as error:
                 absent[chunk] = error
             except SourceError as error:
@@ -134,7 +134,6 @@ class _SourceRun:
                 failed += 1
             else:
                 failed = self.in_a_row = 0
-                rows = entry.rows_read
                 if rows:
                     present.append(chunk)
             self.heard(self._label(plan), 1, rows)
@@ -163,35 +162,42 @@ class _SourceRun:
     def _label(self, plan: ItemPlan) -> str:
         return f"{self.source.name} {plan.item}"
 
-    def _read(self, item: str, chunk: Interval) -> Entry:
-        """Read a chunk whole and put it into the batch; a part of one is thrown away.
+    def _read(self, plan: ItemPlan, chunk: Interval) -> int:
+        """Read a chunk into the batch and return its rows; an entry only if it was read whole.
 
         Raises:
-            SourceError: the chunk could not be read to its end.
+            SourceError: the chunk could not be read to its end; what came is kept.
         """
         requests, failures = self.tools.client.requests, len(self.tools.failures)
-        found = Gathered()
+        found = Gathered(chunks=1)
         files = []
-        for piece in self.source.read(self.tools, item, chunk):
-            if isinstance(piece, SourceFile):
-                files.append(piece)
-            else:
-                found.add(piece)
-        if len(self.tools.failures) > failures:
-            raise self.tools.failures[-1]
+        try:
+            for piece in self.source.read(self.tools, plan.item, chunk):
+                if isinstance(piece, SourceFile):
+                    files.append(piece)
+                else:
+                    found.add(piece)
+            if len(self.tools.failures) > failures:
+                raise join_errors(self.source.name, self.tools.failures[failures:])
+        except SourceError:
+            found.chunks = 0
+            self.batch.merge(found)
+            raise
         file = files[0] if len(files) == 1 else None
-        entry = Entry(
-            item=item,
-            interval=chunk,
-            rows_read=found.facts,
-            requests_used=self.tools.client.requests - requests,
-            source_file=file.name if file else None,
-            checksum=file.checksum if file else None,
-            is_sample=found.is_sample,
-        )
-        found.entries.append(entry)
+        # Of the newest days more may come: they are read, but not called done.
+        if final := chunk.clip(Interval(chunk.first, plan.final)):
+            entry = Entry(
+                item=plan.item,
+                interval=final,
+                rows_read=found.facts,
+                requests_used=self.tools.client.requests - requests,
+                source_file=file.name if file else None,
+                checksum=file.checksum if file else None,
+                is_sample=found.is_sample,
+            )
+            found.entries.append(entry)
         self.batch.merge(found)
-        return entry
+        return found.facts
 
     def _failed(self, error: SourceError) -> None:
         logger.info("%s", error)
@@ -225,7 +231,7 @@ class _SourceRun:
     def _flush(self) -> None:
         """Store the batch: the warehouse is held only for that."""
         batch, self.batch = self.batch, Gathered()
-        if batch.entries:
+        if batch.chunks or batch.facts or batch.refused:
             with self.hold():
                 self.interruption.shielded(lambda: self._store(batch))
         self.batch_started = time.monotonic()
@@ -233,9 +239,9 @@ class _SourceRun:
     def _store(self, batch: Gathered) -> None:
         """Store a batch and count it; the counts are true even if a signal ends it all then."""
         counts = land(self.settings, self.source, batch)
-        self.report.done += len(batch.entries)
+        self.report.done += batch.chunks
         self.report.rows_read += batch.facts
         self.report.new_rows += sum(
             count for name, count in counts.items() if name != REJECTED_ROWS.name
         )
-        self.report.rejected += len(batch.plain.get(REJECTED_ROWS.name, ()))
+        self.report.rejected += batch.refused

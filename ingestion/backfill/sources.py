@@ -22,6 +22,8 @@ from ingestion.prices import binance_archive
 
 Split = Callable[[Settings, str, Interval], Iterable[Interval]]
 Changed = Callable[[Extraction, Entry], bool]
+#: Of an item at the clock's time.
+Moment = Callable[[str, datetime], datetime]
 
 
 class BackfillModule(Protocol):
@@ -57,7 +59,8 @@ class BackfillSource:
 
     Attributes:
         group: the name under which a user asks for it; also the ledger's ``dataset``.
-        until: by when an item's history is final at a moment, so that the ledger may say "done".
+        until: up to when an item can be asked for at a moment.
+        final: up to when no more facts of it will come, so that the ledger may say "done".
         split: cuts a missing interval into chunks.
         changed: whether the file of a ledger entry was replaced; None where there are no files.
         is_default: read when no provider is named.
@@ -67,7 +70,8 @@ class BackfillSource:
     name: str
     group: str
     module: BackfillModule
-    until: Callable[[str, datetime], datetime]
+    until: Moment
+    final: Moment
     split: Split
     changed: Changed | None = None
     is_default: bool = True
@@ -109,22 +113,28 @@ def _closed_bars(item: str, clock: datetime) -> datetime:
     return clock - (clock - midnight(clock)) % span
 
 
-def _day_after(_item: str, clock: datetime) -> datetime:
-    """On-chain days are final, by the declared lag, a day after they end."""
-    return midnight(clock - DAY)
-
-
 def _whole_days(_item: str, clock: datetime) -> datetime:
     return midnight(clock)
 
 
-_UNTIL: dict[str, Callable[[str, datetime], datetime]] = {
-    "prices": _closed_bars,
-    "onchain": _day_after,
-    "macro": _whole_days,
-    "news": _whole_days,
+def _now(_item: str, clock: datetime) -> datetime:
+    return clock
+
+
+def _days_ago(days: int) -> Moment:
+    return lambda _item, clock: midnight(clock - days * DAY)
+
+
+#: Group -> up to when it is asked for, and up to when it is final. On-chain days count as known, by
+#: the declared lag, a day after they end; a quarter's figures are out within four months of its
+#: start, by which they are dated.
+_MOMENTS: dict[str, tuple[Moment, Moment]] = {
+    "prices": (_closed_bars, _closed_bars),
+    "onchain": (_now, _days_ago(1)),
+    "macro": (_now, _days_ago(130)),
+    "news": (_whole_days, _whole_days),
 }
-GROUPS = tuple(_UNTIL)
+GROUPS = tuple(_MOMENTS)
 
 
 def _by_span(module: BackfillModule) -> Split:
@@ -132,14 +142,11 @@ def _by_span(module: BackfillModule) -> Split:
 
 
 def _source(name: str, group: str, module: BackfillModule, **options: Any) -> BackfillSource:
-    return BackfillSource(
-        name=name,
-        group=group,
-        module=module,
-        until=options.pop("until", _UNTIL[group]),
-        split=options.pop("split", _by_span(module)),
-        **options,
-    )
+    until, final = _MOMENTS[group]
+    defaults: dict[str, Any] = {"until": until, "final": final, "split": _by_span(module)}
+    if hasattr(module, "skip_reason"):
+        defaults["skip_reason"] = module.skip_reason
+    return BackfillSource(name=name, group=group, module=module, **{**defaults, **options})
 
 
 _ALL = (
@@ -149,6 +156,7 @@ _ALL = (
         "prices",
         binance_archive,
         until=_whole_days,
+        final=_whole_days,
         split=binance_archive.backfill_chunks,
         changed=binance_archive.backfill_changed,
         is_default=False,

@@ -27,6 +27,7 @@ from ingestion.backfill.sources import SOURCES, sources_of
 from ingestion.config import Settings
 from ingestion.destination import Warehouse
 from ingestion.errors import SettingsError, WarehouseError
+from ingestion.extraction import Extraction
 from ingestion.sandbox import RunningSandbox, SandboxData, running_sandbox
 from ingestion.sandbox.binance_archive import reupload, zipped
 from ingestion.steps import run_step
@@ -138,6 +139,44 @@ def test_the_running_bar_and_day_are_not_called_done(
     assert entry.interval.last == now.replace(minute=0, second=0, microsecond=0)
     (item,) = planned(settings, window).items
     assert item.missing[-1].last == now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def test_what_may_still_come_is_read_but_not_called_done(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, tmp_path)
+    final = APRIL.last - timedelta(days=10)
+    source = replace(SOURCES["coinbase"], final=lambda _item, _clock: final)
+    for new_rows in (True, False):
+        plan = make_plan(settings, [source], Wanted(APRIL))
+        (report,) = run_plan(plan, settings)
+        assert report.done == report.chunks > 0
+        assert bool(report.new_rows) == new_rows
+        (item,) = make_plan(settings, [source], Wanted(APRIL)).items
+        assert item.missing == [Interval(final, APRIL.last)]
+
+
+def test_a_part_that_fails_keeps_its_rows_but_is_not_called_done(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, tmp_path)
+
+    class Half:
+        """Coinbase, which says of every chunk that a part of it failed."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(SOURCES["coinbase"].module, name)
+
+        def backfill(self, run: Extraction, *asked: Any) -> Iterator[Any]:
+            yield from SOURCES["coinbase"].module.backfill(run, *asked)
+            run.failures.append(run.client.error("a metric is unknown", "correct it"))
+
+    source = replace(SOURCES["coinbase"], module=Half())
+    (report,) = run_plan(make_plan(settings, [source], Wanted(APRIL)), settings)
+    assert len(raw(settings)) == report.new_rows > 700
+    assert set(report.failures) == {"coinbase: a metric is unknown; correct it"}
+    assert report.done == 0
+    assert make_plan(settings, [source], Wanted(APRIL)).chunks == report.chunks
 
 
 def test_five_minutes_add_up_to_the_hours(sandbox: RunningSandbox, tmp_path: Path) -> None:
