@@ -24,7 +24,7 @@ from ingestion.backfill.intervals import Interval
 from ingestion.prices.binance_files import QUOTE, ArchiveFile
 from ingestion.rejections import Parsed, Rejection, checked, reject, unique
 from ingestion.tables import PRICE_BARS, Row
-from ingestion.validate import check_bar, count, number, refuse, to_float
+from ingestion.validate import check_bar, count, number, optional_number, refuse, to_float
 
 PROVIDER = "binance"
 #: A month of one-minute bars takes about 6 MB, and 3 MB as a zip.
@@ -40,6 +40,8 @@ _COLUMNS = (
 )
 _PRICES = ("open", "high", "low", "close")
 _DOUBLES = (*_PRICES, "volume", "quote_volume")
+#: What may be empty: then it is unknown.
+_OPTIONAL = frozenset({"quote_volume", "count"})
 _TYPES = {
     "open_time": pa.int64(),
     **{name: pa.float64() for name in _DOUBLES},
@@ -107,12 +109,14 @@ def _columns(text: bytes, has_header: bool) -> pa.Table | None:
             pa.BufferReader(text),
             pa_csv.ReadOptions(column_names=_COLUMNS, skip_rows=int(has_header), use_threads=False),
             convert_options=pa_csv.ConvertOptions(
-                column_types=_TYPES, include_columns=list(_TYPES), null_values=[]
+                column_types=_TYPES, include_columns=list(_TYPES), null_values=[""]
             ),
         )
     except pa.ArrowInvalid:
         return None
     time = table["open_time"]
+    if any(table[name].null_count for name in _TYPES if name not in _OPTIONAL):
+        return None
     if table.num_rows == 0 or pc.min(time).as_py() < _EARLIEST_MS:
         return None
     in_ms = pc.less(time, MICROSECONDS_FROM)
@@ -187,12 +191,12 @@ def _bar(raw: list[str], file: ArchiveFile) -> Row | None:
         "bar_open_at": _opened(line["open_time"], file),
         **{name: number(line[name], name, as_text=True) for name in _PRICES},
         "volume_base": number(line["volume"], "volume", as_text=True),
-        "volume_quote": number(line["quote_volume"], "quote_volume", as_text=True),
-        "trade_count": count(to_float(line["count"], "count"), "count"),
+        "volume_quote": optional_number(line["quote_volume"] or None, "quote_volume", as_text=True),
+        "trade_count": count(to_float(line["count"], "count"), "count") if line["count"] else None,
         "quote_currency": QUOTE,
     }
     check_bar(row)
-    if row["volume_quote"] < 0:
+    if (row["volume_quote"] or 0) < 0:
         refuse("quote_volume is negative")
     return row
 

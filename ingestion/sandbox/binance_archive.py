@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -102,15 +102,27 @@ def zip_of(state: SandboxState, stem: str, wanted: Wanted, now: datetime) -> byt
         part = bars.select(inside)
         if is_reuploaded and len(part):
             part = part.corrected(int(part.open_time[-1]), volume=float(part.volume[-1]) + 1.0)
-        state.cache[key] = zipped(stem, csv_of(part, wanted.seconds)) if len(part) else None
+        text = csv_of(part, wanted.seconds, is_sample=state.data.is_sample)
+        state.cache[key] = zipped(stem, text) if len(part) else None
     found: bytes | None = state.cache[key]
     return found
 
 
-def csv_of(bars: Bars, seconds: int) -> bytes:
-    """Return bars as the archive writes them, without a header line."""
+def csv_of(bars: Bars, seconds: int, *, is_sample: bool) -> bytes:
+    """Return bars as the archive writes them, without a header line.
+
+    Turnover and trades of real bars are unknown, so they stay empty.
+    """
     unit = np.where(bars.open_time >= int(MICROSECONDS_FROM.timestamp()), 1_000_000, 1_000)
-    traded = bars.volume * (bars.open + bars.close) / 2
+    traded = np.round(bars.volume * (bars.open + bars.close) / 2, 8)
+    told: dict[str, Any] = {
+        "quote_volume": traded,
+        "count": np.ceil(np.sqrt(bars.volume)).astype(np.int64),
+        "taker_buy_volume": bars.volume / 2,
+        "taker_buy_quote_volume": traded / 2,
+    }
+    if not is_sample:
+        told = dict.fromkeys(told, pa.nulls(len(bars), pa.string()))
     table = pa.table(
         {
             "open_time": bars.open_time * unit,
@@ -120,10 +132,7 @@ def csv_of(bars: Bars, seconds: int) -> bytes:
             "close": bars.close,
             "volume": bars.volume,
             "close_time": (bars.open_time + seconds) * unit - 1,
-            "quote_volume": traded,
-            "count": np.ceil(np.sqrt(bars.volume)).astype(np.int64),
-            "taker_buy_volume": bars.volume / 2,
-            "taker_buy_quote_volume": traded / 2,
+            **told,
             "ignore": np.zeros(len(bars), np.int64),
         }
     )
@@ -143,11 +152,11 @@ def zipped(stem: str, text: bytes) -> bytes:
 
 
 def _bars_of(state: SandboxState, wanted: Wanted) -> Bars | None:
-    """Return all bars of a symbol and length; five-minute ones are made where there are none."""
+    """Return all bars of a symbol and length; the sample's hours are split, real ones are not."""
     by_interval = state.data.bars.get(wanted.symbol, {})
     if wanted.seconds in by_interval:
         return by_interval[wanted.seconds]
-    if HOUR not in by_interval:
+    if HOUR not in by_interval or not state.data.is_sample:
         return None
     key = f"binance_archive.five_minutes.{wanted.symbol}"
     if key not in state.cache:

@@ -55,6 +55,12 @@ def test_from_2025_on_times_are_microseconds(sample: SandboxData) -> None:
     assert first[6].endswith("999999")
 
 
+def test_real_hours_are_neither_split_nor_given_a_turnover(sample: SandboxData) -> None:
+    client = TestClient(create_app(replace(sample, is_sample=False)))
+    assert client.get(MAY.replace("1h", "5m")).status_code == 404
+    assert {tuple(line[7:]) for line in lines_of(client.get(MAY).content)} == {("",) * 4 + ("0",)}
+
+
 def test_a_file_appears_when_its_time_has_come(sample: SandboxData) -> None:
     app = create_app(sample)
     client = TestClient(app)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
 
-from flows.cli.backfill_progress import Lines
+from flows.cli.backfill_progress import Lines, progress_shown
 from ingestion.backfill.interruption import InterruptedBackfill, Interruption
+from ingestion.backfill.intervals import Interval
+from ingestion.backfill.planning import Plan, Wanted
 from ingestion.backfill.report import Progress
 
 
@@ -66,3 +70,16 @@ def test_lines_come_now_and_then_and_at_the_end() -> None:
         "coinbase BTC@60: 2 of 4 pieces, 800 rows, 50 rows/s, about 16 s left",
         "coinbase BTC@60: 4 of 4 pieces, 1,600 rows, 50 rows/s, about 0 s left",
     ]
+
+
+def test_a_terminal_shows_a_bar_with_rate_and_time_left() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    plan = Plan(Wanted(Interval(start, start + timedelta(days=1))))
+    with progress_shown(plan, console) as on_progress:
+        on_progress(Progress("coinbase BTC@60", 3, 3, 400))
+    shown = screen.getvalue()
+    assert "coinbase BTC@60" in shown
+    assert "rows/s" in shown
+    assert "0:00:00" in shown

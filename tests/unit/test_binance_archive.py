@@ -136,6 +136,16 @@ def test_only_what_is_wanted_is_returned_and_order_does_not_matter() -> None:
     assert read("\n".join([*lines, lines[4], ""])) == read("\n".join(lines))
 
 
+def test_turnover_and_trades_that_are_not_told_are_unknown() -> None:
+    lines = [line(0), line(1, quote_volume="", count="")]
+    for text in ("\n".join(lines), "\n".join([*lines, "nonsense"])):
+        rows, _ = read(text)
+        assert [(row["volume_quote"], row["trade_count"]) for row in rows] == [
+            (37.625, 7),
+            (None, None),
+        ]
+
+
 def test_an_empty_file_has_no_bars() -> None:
     assert read("") == ([], [])
     assert read(HEADER) == ([], [])
