@@ -24,8 +24,10 @@ from bench.results import Result
 from ingestion.tables import TABLES
 
 KILLS = 5
-#: A kill comes after this part of the time that the whole takes undisturbed.
-KILL_AFTER = (0.08, 0.45)
+#: A kill comes after the first request, and at the latest after this part of what is left ...
+KILL_WITHIN = 0.5
+#: ... and then up to this many seconds later, so that loads are hit too.
+KILL_DELAY_SECONDS = 3.0
 _TABLES = ("price_bars", "backfill_intervals", "rejected_rows")
 #: When it was loaded, and what repeating costs, may differ.
 _MAY_DIFFER = frozenset({"loaded_at", "finished_at", "requests_used"})
@@ -42,7 +44,7 @@ def measure(share: float, say: Callable[[str], None]) -> Iterator[Result]:
             undisturbed = time.monotonic() - started
             say(f"undisturbed: {undisturbed:.0f} s")
             started = time.monotonic()
-            kills = _killed_runs(served, killed, undisturbed, say)
+            kills = _killed_runs(served, killed, say)
             disturbed = time.monotonic() - started
             assert plan_year(served.settings(killed)).chunks == 0, "the ledger is not complete"
         rows, differing = _compare(calm, killed)
@@ -54,28 +56,25 @@ def measure(share: float, say: Callable[[str], None]) -> Iterator[Result]:
     yield Result("rows that differ between the two", differing, "rows", 0)
 
 
-def _killed_runs(served: Served, folder: Path, whole: float, say: Callable[[str], None]) -> int:
+def _killed_runs(served: Served, folder: Path, say: Callable[[str], None]) -> int:
     """Kill the command until it was killed often enough, then let it end; return the kills."""
-    kills = 0
-    chance = random.Random()  # noqa: S311 - moments, not secrets
-    while kills < KILLS:
+    chance = random.Random()
+    left = plan_year(served.settings(folder)).chunks
+    for kill in range(1, KILLS + 1):
+        served.sandbox.requests.clear()
+        wanted = chance.randint(1, max(1, int(2 * left * KILL_WITHIN)))
         run = _start(served, folder)
-        moment = chance.uniform(*KILL_AFTER) * whole
-        try:
-            status = run.wait(timeout=moment)
-        except subprocess.TimeoutExpired:
-            run.send_signal(signal.SIGKILL)
-            status = run.wait()
-        if status == 0:
-            say(f"it ended before kill {kills + 1}")
-            return kills
-        assert status == -signal.SIGKILL, f"exit code {status}"
-        kills += 1
+        while run.poll() is None and served.sandbox.requests.total() < wanted:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, KILL_DELAY_SECONDS))
+        run.send_signal(signal.SIGKILL)
+        status = run.wait()
+        assert status == -signal.SIGKILL, f"kill {kill} met exit code {status}"
         left = plan_year(served.settings(folder)).chunks
-        say(f"kill {kills} after {moment:.1f} s; {left} pieces left")
+        say(f"kill {kill} after {wanted} requests; {left} pieces left")
     run = _start(served, folder)
     assert run.wait() == 0
-    return kills
+    return KILLS
 
 
 def _start(served: Served, folder: Path) -> subprocess.Popen[bytes]:

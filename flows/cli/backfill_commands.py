@@ -214,14 +214,11 @@ def _show_reports(made: Plan, reports: Sequence[SourceReport], *, as_json: bool)
     rows = [
         {
             "provider": report.provider,
-            "pieces": report.chunks,
-            "stored": report.done,
+            "pieces": f"{report.done:,} of {report.chunks:,}",
             "rows": report.rows_read,
             "new": report.new_rows,
             "rejected": report.rejected,
-            "failed": len(report.failures),
-            "requests": report.requests,
-            "planned": report.planned_requests,
+            "requests": f"{report.requests:,} of {report.planned_requests:,}",
             "time": _duration(report.seconds),
         }
         for report in reports
