@@ -58,7 +58,7 @@ def measure(share: float, say: Callable[[str], None]) -> Iterator[Result]:
 
 def _killed_runs(served: Served, folder: Path, say: Callable[[str], None]) -> int:
     """Kill the command until it was killed often enough, then let it end; return the kills."""
-    chance = random.Random()
+    chance = random.Random()  # noqa: S311 - moments, not secrets
     left = plan_year(served.settings(folder)).chunks
     for kill in range(1, KILLS + 1):
         served.sandbox.requests.clear()

@@ -21,7 +21,7 @@ from ingestion.config import Settings
 from ingestion.errors import SourceError
 from ingestion.extraction import Extraction
 from ingestion.http import Provider
-from ingestion.prices.binance_csv import ArchiveFault, read_bars, unzip
+from ingestion.prices.binance_csv import MAX_ZIP_BYTES, ArchiveFault, read_bars, unzip
 from ingestion.prices.binance_files import SPELLED, ArchiveFile, Part, parts
 from ingestion.tables import PRICE_BARS
 
@@ -114,7 +114,10 @@ def _current(run: Extraction, file: ArchiveFile) -> str | None:
     """Return a file's checksum as of now, as cheaply as it can be had."""
     folder = run.settings.binance_archive_dir
     path = file.find(folder) if folder else None
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else _checksum(run, file)
+    if path is None:
+        return _checksum(run, file)
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _parts(settings: Settings, item: str, interval: Interval, clock: datetime) -> list[Part]:
@@ -143,6 +146,9 @@ def _local(run: Extraction, file: ArchiveFile, folder: Path) -> _Content:
     if path is None:
         raise _not_there(file, "is not in the folder")
     checksum = _checksum(run, file)
+    if path.stat().st_size > MAX_ZIP_BYTES:
+        msg = f"{path} is above the limit of {MAX_ZIP_BYTES:,} bytes"
+        raise run.client.error(msg, "fetch the file anew")
     body = path.read_bytes()
     found = hashlib.sha256(body).hexdigest()
     if checksum is not None and found != checksum:

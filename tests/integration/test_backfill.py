@@ -28,6 +28,7 @@ from ingestion.config import Settings
 from ingestion.destination import Warehouse
 from ingestion.errors import SettingsError, WarehouseError
 from ingestion.extraction import Extraction
+from ingestion.prices import binance_archive
 from ingestion.sandbox import RunningSandbox, SandboxData, running_sandbox
 from ingestion.sandbox.binance_archive import reupload, zipped
 from ingestion.steps import run_step
@@ -340,7 +341,9 @@ def test_a_local_folder_takes_the_place_of_the_network(
     assert "BTCUSDT-1h-2024-04.zip is not in the folder, though" in report.failures[0]
 
 
-def test_local_files_are_checked_where_they_can_be(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_local_files_are_checked_where_they_can_be(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = tmp_path / "files"
     saved(sandbox, files, "BTCUSDT-1h-2024-04", checksum=False)
     settings = settings_for(sandbox, tmp_path, binance_archive_dir=files)
@@ -354,6 +357,9 @@ def test_local_files_are_checked_where_they_can_be(sandbox: RunningSandbox, tmp_
     may.write_bytes(may.read_bytes() + b" ")
     report = backfilled(settings, SPRING)
     assert any("has the sha256" in line for line in report.failures)
+    monkeypatch.setattr(binance_archive, "MAX_ZIP_BYTES", 1000)
+    report = backfilled(settings, SPRING)
+    assert any("is above the limit of 1,000 bytes" in line for line in report.failures)
 
 
 def test_bad_lines_are_counted_not_landed(sandbox: RunningSandbox, tmp_path: Path) -> None:
