@@ -30,8 +30,8 @@ class Result:
         return self.value <= self.goal if self.at_most else self.value >= self.goal
 
 
-def publish(results: list[Result]) -> None:
-    """Print the results as a table and write them as JSON."""
+def show(results: list[Result]) -> None:
+    """Print the results as a table."""
     table = Table("name", "value", "unit", "goal", "met", title="Benchmarks")
     for result in results:
         sign = "<=" if result.at_most else ">="
@@ -39,6 +39,11 @@ def publish(results: list[Result]) -> None:
         met = {None: "-", True: "yes", False: "NO"}[result.met]
         table.add_row(result.name, f"{result.value:,.3g}", result.unit, goal, met)
     Console().print(table)
+
+
+def publish(results: list[Result]) -> None:
+    """Print the results as a table and write them as JSON."""
+    show(results)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {k: v for k, v in asdict(result).items() if k != "at_most"} | {"met": result.met}

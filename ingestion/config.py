@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     #: The mirror for market data: the same contract without a key, and not closed to any country.
     binance_base_url: str = "https://data-api.binance.vision"
     kraken_base_url: str = "https://api.kraken.com/0/public"
+    binance_archive_base_url: str = "https://data.binance.vision"
+    #: A folder of the archive's files that takes the place of the network.
+    binance_archive_dir: Path | None = None
     coingecko_base_url: str = "https://api.coingecko.com/api/v3"
     coingecko_api_key: SecretStr | None = None
     coinmetrics_base_url: str = "https://community-api.coinmetrics.io/v4"

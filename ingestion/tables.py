@@ -254,10 +254,37 @@ REJECTED_ROWS = Table(
     keep="first",
 )
 
+#: What backfills have read, so that they can be planned and taken up again. ``rows_read`` counts
+#: what the interval held, stored before or not; a file's checksum tells when it was replaced.
+BACKFILL_INTERVALS = Table(
+    name="backfill_intervals",
+    columns=(
+        _text("provider", 32),
+        _text("dataset", 16),
+        _text("item", 255),
+        _time("interval_from"),
+        _time("interval_to"),
+        _bigint("rows_read"),
+        _bigint("requests_used"),
+        _text("source_file", 128, nullable=True),
+        _text("checksum", 64, nullable=True),
+        _time("finished_at"),
+        *_COMMON,
+    ),
+    key=("provider", "item", "interval_from", "interval_to", "loaded_at"),
+    identity=("provider", "item", "interval_from", "interval_to"),
+    compared=("source_file", "checksum"),
+    within=("provider", "item"),
+    between="interval_from",
+    restated=False,
+    may_repeat=False,
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         *(PRICE_BARS, ASSET_SNAPSHOTS, ONCHAIN_METRICS, MACRO_OBSERVATIONS, ARTICLES),
         *(SOCIAL_POSTS, SOCIAL_ENGAGEMENT, SENTIMENT_SCORES, ASSET_MENTIONS, REJECTED_ROWS),
+        BACKFILL_INTERVALS,
     )
 }

@@ -9,6 +9,7 @@ import typer
 
 from flows.cli import (
     evaluate_commands,
+    backfill_commands,
     inspect_commands,
     model_commands,
     run_commands,
@@ -29,6 +30,7 @@ app = typer.Typer(
 run_commands.add_to(app)
 inspect_commands.add_to(app)
 evaluate_commands.add_to(app)
+backfill_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 

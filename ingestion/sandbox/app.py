@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from ingestion.sandbox import (
     alternative_me,
     binance,
+    binance_archive,
     coinbase,
     coingecko,
     coinmetrics,
@@ -46,6 +47,7 @@ def create_app(data: SandboxData, *, now: datetime | None = None) -> Starlette:
             Mount("/alternative_me", routes=alternative_me.ROUTES),
             Mount("/stocktwits/api/2", routes=stocktwits.ROUTES),
             Mount("/rss", routes=rss.ROUTES),
+            Mount("/vision", routes=binance_archive.ROUTES),
             Route("/_sandbox/clock", _clock, methods=["GET", "POST"]),
             Route("/_sandbox/faults", _faults, methods=["POST", "DELETE"]),
         ],

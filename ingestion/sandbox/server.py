@@ -132,6 +132,7 @@ def sandbox_env(data: SandboxData, base_url: str) -> dict[str, str]:
         "CFW_COINBASE_BASE_URL": f"{base}/coinbase",
         "CFW_BINANCE_BASE_URL": f"{base}/binance",
         "CFW_KRAKEN_BASE_URL": f"{base}/kraken/0/public",
+        "CFW_BINANCE_ARCHIVE_BASE_URL": f"{base}/vision",
         "CFW_COINGECKO_BASE_URL": f"{base}/coingecko/api/v3",
         "CFW_COINMETRICS_BASE_URL": f"{base}/coinmetrics/v4",
         "CFW_FRED_BASE_URL": f"{base}/fred",
