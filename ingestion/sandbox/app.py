@@ -14,12 +14,16 @@ from starlette.routing import Mount, Route
 
 from ingestion.sandbox import (
     alternative_me,
+    blockchain_com,
     coinbase,
     coingecko,
     coinmetrics,
     fred,
+    fredgraph,
+    glassnode,
     rss,
     stocktwits,
+    worldbank,
 )
 from ingestion.sandbox.model import SandboxData
 from ingestion.sandbox.state import SandboxMiddleware, SandboxState, iso, state_of
@@ -38,7 +42,11 @@ def create_app(data: SandboxData, *, now: datetime | None = None) -> Starlette:
             Mount("/coinbase", routes=coinbase.ROUTES),
             Mount("/coingecko/api/v3", routes=coingecko.ROUTES),
             Mount("/coinmetrics/v4", routes=coinmetrics.ROUTES),
+            Mount("/glassnode/v1", routes=glassnode.ROUTES),
+            Mount("/blockchain_com", routes=blockchain_com.ROUTES),
             Mount("/fred", routes=fred.ROUTES),
+            Mount("/fredgraph", routes=fredgraph.ROUTES),
+            Mount("/worldbank/v2", routes=worldbank.ROUTES),
             Mount("/alternative_me", routes=alternative_me.ROUTES),
             Mount("/stocktwits/api/2", routes=stocktwits.ROUTES),
             Mount("/rss", routes=rss.ROUTES),

@@ -1,0 +1,65 @@
+"""Coin Metrics' wide rows, as pure functions: an asset's day with a column per metric."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Any
+
+from ingestion.onchain.days import available_at, end_of, onchain_row
+from ingestion.rejections import Parsed, reject, unique
+from ingestion.tables import ONCHAIN_METRICS, Row
+from ingestion.validate import Invalid, iso_time, number, refuse, text
+
+PROVIDER = "coinmetrics"
+
+
+def parse_metrics(
+    data: list[Any],
+    symbols: dict[str, str],
+    metrics: tuple[str, ...],
+    clock: datetime,
+    *,
+    archive: bool = False,
+) -> Parsed:
+    """Return one row per asset, day and metric of a page, and what is refused.
+
+    A bad number costs its own metric, not the day.
+    """
+    kept: list[tuple[Row, Any]] = []
+    bad = Parsed()
+    for raw in data:
+        try:
+            symbol, day = _asset_and_day(raw, symbols, clock)
+        except Invalid as error:
+            bad.add(reject(ONCHAIN_METRICS.name, str(error), raw))
+            continue
+        if end_of(day) > clock:
+            continue  # still running
+        public = available_at(day, clock, archive=archive)
+        for metric in metrics:
+            if raw.get(metric) is None:
+                continue
+            cell = {"asset": raw["asset"], "time": raw["time"], metric: raw[metric]}
+            try:
+                value = number(raw[metric], metric, as_text=True)
+            except Invalid as error:
+                bad.add(reject(ONCHAIN_METRICS.name, str(error), cell))
+            else:
+                kept.append((onchain_row(PROVIDER, symbol, metric, day, value, public), cell))
+    result = unique(ONCHAIN_METRICS, kept)
+    result.rejections += bad.rejections
+    return result
+
+
+def _asset_and_day(raw: Any, symbols: dict[str, str], clock: datetime) -> tuple[str, date]:
+    if not isinstance(raw, dict):
+        refuse("the row is not an object")
+    asset = text(raw.get("asset"), "asset")
+    if asset not in symbols:
+        refuse(f"unknown symbol: {asset[:64]} was not asked for")
+    moment = iso_time(raw.get("time"), "time")
+    if moment.time() != time(0):
+        refuse("time is not the start of a day")
+    if moment > clock:
+        refuse("time lies in the future")
+    return symbols[asset], moment.date()
