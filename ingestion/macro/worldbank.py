@@ -95,7 +95,11 @@ def _pages(run: Extraction, item: str, first: int, last: int) -> Iterator[tuple[
     }
     page = 1
     while True:
-        payload, reply = run.client.get_json(path, {**params, "page": page}, error_in=error_in)
+        payload, reply = run.client.get_json(path, {**params, "page": page})
+        if hidden := error_in(payload):
+            # About this indicator alone, so the others are asked all the same.
+            msg = f"{item} answered 200 with the error: {hidden[:200]}"
+            raise run.client.error(msg, "check CFW_WORLDBANK_INDICATORS", status=reply.status)
         pages, rows = _parts(run, item, payload, page)
         yield parse_rows(rows, item, run.clock), reply.is_sample
         if page >= pages:
@@ -112,9 +116,9 @@ def _parts(run: Extraction, item: str, payload: Any, page: int) -> tuple[int, li
             if str(meta.get("page")) in (str(page), "0"):
                 return int(pages), rows or []
             msg = f"{item} answered page {meta.get('page')} instead of {page}"
-            raise run.client.error(msg, "run it again later", wide=True)
+            raise run.client.error(msg, "run it again later", status=200, wide=True)
     msg = f"{item} answered without a list of rows"
-    raise run.client.error(msg, "check CFW_WORLDBANK_BASE_URL", wide=True)
+    raise run.client.error(msg, "check CFW_WORLDBANK_BASE_URL", status=200, wide=True)
 
 
 def error_in(payload: Any) -> str | None:

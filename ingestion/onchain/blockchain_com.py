@@ -99,11 +99,16 @@ def _read(
         "format": "json",
         "sampled": "false",
     }
-    payload, reply = run.client.get_json(f"charts/{chart}", params, error_in=error_in)
+    payload, reply = run.client.get_json(f"charts/{chart}", params)
+    if hidden := error_in(payload):
+        # About this chart alone, so the others are asked all the same.
+        msg = f"charts/{chart} answered 200 with the error: {hidden[:200]}"
+        raise run.client.error(msg, "check CFW_BLOCKCHAIN_COM_CHARTS", status=reply.status)
     values = payload.get("values") if isinstance(payload, dict) else None
     if not isinstance(values, list):
         msg = f"charts/{chart} answered without a list of values"
-        raise run.client.error(msg, "check CFW_BLOCKCHAIN_COM_BASE_URL", wide=True)
+        remedy = "check CFW_BLOCKCHAIN_COM_BASE_URL"
+        raise run.client.error(msg, remedy, status=reply.status, wide=True)
     parsed = parse_chart(values, chart, run.clock, archive=archive)
     parsed.rows = [row for row in parsed.rows if first <= row["day"] <= last]
     yield from run.landed(ONCHAIN_METRICS, parsed, is_sample=reply.is_sample)
@@ -111,9 +116,11 @@ def _read(
 
 def error_in(payload: Any) -> str | None:
     """Return the error inside a 200 answer: a status that is not ``ok``."""
-    if not isinstance(payload, dict) or payload.get("status") in (None, "ok"):
-        return str(payload["error"]) if isinstance(payload, dict) and "error" in payload else None
-    return str(payload["status"])
+    if not isinstance(payload, dict):
+        return None
+    if payload.get("error"):
+        return str(payload["error"])
+    return None if payload.get("status") in (None, "ok") else str(payload["status"])
 
 
 def parse_chart(values: list[Any], chart: str, clock: datetime, *, archive: bool = False) -> Parsed:

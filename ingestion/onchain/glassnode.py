@@ -190,7 +190,8 @@ class _Reader:
             return Parsed(), False
         if not isinstance(payload, list):
             msg = f"{path} of {symbol} answered without a list of points"
-            raise client.error(msg, "check CFW_GLASSNODE_BASE_URL", wide=True)
+            remedy = "check CFW_GLASSNODE_BASE_URL"
+            raise client.error(msg, remedy, status=reply.status, wide=True)
         self.accepted += 1
         name = metric.name_of(path)
         parsed = parse_points(payload, symbol, name, self._run.clock, archive=self._archive)
