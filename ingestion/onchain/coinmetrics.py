@@ -20,9 +20,14 @@ from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
 from ingestion.onchain.cursors import Cursors
-from ingestion.onchain.refusals import Refusals, Wanted
-from ingestion.onchain.wide_rows import PROVIDER, parse_metrics
-from ingestion.rejections import Parsed
+from ingestion.onchain.refusals import Refusals, Wanted, named
+from ingestion.onchain.wide_rows import (
+    PROVIDER,
+    counts_on,
+    is_successor,
+    parse_metrics,
+    with_successors,
+)
 from ingestion.tables import ONCHAIN_METRICS
 
 ASSETS_PER_REQUEST = 20
@@ -52,13 +57,15 @@ def extract(run: Extraction) -> Iterator[Chunk]:
     planned = {
         asset: cursors.stretches(asset, refusals.allowed(asset, metrics))
         for asset in sorted(symbols)
+        if is_successor(asset) or counts_on(asset, cursors.start)
     }
 
     def fetch(wanted: Wanted) -> Iterator[Chunk]:
         yield from reader.read(wanted)
         for asset in wanted.assets:
             asked = refusals.allowed(asset, wanted.metrics)
-            cursors.advance(asset, asked, reader.given.get(asset, set()), wanted.first, wanted.last)
+            given = reader.given.get(symbols[asset], set())
+            cursors.advance(asset, asked, given, wanted.first, wanted.last)
 
     yield from run.each(_grouped(planned, run.clock.date() - ONE_DAY), fetch)
     if reader.is_refused_whole:
@@ -70,7 +77,7 @@ def extract(run: Extraction) -> Iterator[Chunk]:
 
 def backfill_items(run: Extraction) -> list[str]:
     """Return the symbols that Coin Metrics covers."""
-    return sorted(_symbols(run).values())
+    return sorted(set(_symbols(run).values()))
 
 
 def backfill_requests(item: str, first: datetime, last: datetime, settings: Settings) -> int:
@@ -94,7 +101,9 @@ def backfill(run: Extraction, item: str, first: datetime, last: datetime) -> Ite
 
 def _symbols(run: Extraction) -> dict[str, str]:
     """Return the symbol of every Coin Metrics id."""
-    return {asset.coinmetrics_id: asset.symbol for asset in run.assets if asset.coinmetrics_id}
+    return with_successors(
+        {asset.coinmetrics_id: asset.symbol for asset in run.assets if asset.coinmetrics_id}
+    )
 
 
 def _grouped(planned: dict[str, list[tuple[date, tuple[str, ...]]]], last: date) -> list[Wanted]:
@@ -115,7 +124,7 @@ class _Reader:
     """Reads what is wanted, part by part where the whole is refused.
 
     Attributes:
-        given: the metrics that came with a value, by asset.
+        given: the metrics that came with a value, by symbol.
     """
 
     def __init__(
@@ -158,7 +167,7 @@ class _Reader:
                 self._refused += 1
                 if self._refused >= MOST_REFUSALS:
                     raise
-                if is_wrong:
+                if is_wrong and not is_successor(named(error.what, part)[0] or ""):
                     self._run.failures.append(error)
                 last_error, waiting = error, rest + waiting
         is_told = last_error in self._run.failures
@@ -190,7 +199,8 @@ class _Reader:
                 self._run.clock,
                 archive=self._archive,
             )
-            self._note_given(page)
+            for row in page.rows:
+                self.given.setdefault(row["symbol"], set()).add(row["metric"])
             yield from self._run.landed(ONCHAIN_METRICS, page, is_sample=reply.is_sample)
             token = payload.get("next_page_token")
             if not token:
@@ -199,11 +209,6 @@ class _Reader:
                 msg = "timeseries/asset-metrics repeats its page token"
                 raise client.error(msg, "run it again later", wide=True)
             params["next_page_token"] = str(token)
-
-    def _note_given(self, page: Parsed) -> None:
-        ids = {symbol: asset for asset, symbol in self._symbols.items()}
-        for row in page.rows:
-            self.given.setdefault(ids[row["symbol"]], set()).add(row["metric"])
 
 
 def error_in(payload: Any) -> str | None:

@@ -19,8 +19,8 @@ class Cursors:
 
     def __init__(self, state: MutableMapping[str, Any], start: date, clock: datetime) -> None:
         """Take up the state; ``start`` is the first day of history."""
+        self.start = start
         self._state = state
-        self._start = start
         self._clock = clock
 
     def stretches(self, asset: str, metrics: tuple[str, ...]) -> list[tuple[date, tuple[str, ...]]]:
@@ -30,8 +30,8 @@ class Cursors:
         earlier start of history, is read from the start.
         """
         cursor = self._state.get(asset)
-        if cursor is None or self._start < date.fromisoformat(cursor["from"]):
-            return [(self._start, metrics)]
+        if cursor is None or self.start < date.fromisoformat(cursor["from"]):
+            return [(self.start, metrics)]
         reread = min(date.fromisoformat(cursor["through"]), self._clock.date()) - LAG
         read = tuple(metric for metric in metrics if metric in cursor["metrics"])
         new = tuple(metric for metric in metrics if metric not in cursor["metrics"])

@@ -11,6 +11,29 @@ from ingestion.tables import ONCHAIN_METRICS, Row
 from ingestion.validate import Invalid, iso_time, number, refuse, text
 
 PROVIDER = "coinmetrics"
+#: Assets that moved to a chain of their own: the id of that chain, and the first day it counts.
+SUCCESSORS = {"bnb": ("bnb_mainnet", date(2019, 4, 18))}
+_SINCE = dict(SUCCESSORS.values())
+
+
+def with_successors(symbols: dict[str, str]) -> dict[str, str]:
+    """Return the symbol of every id, those of the chains that assets moved to included."""
+    moved = {
+        SUCCESSORS[asset][0]: symbol for asset, symbol in symbols.items() if asset in SUCCESSORS
+    }
+    return {**symbols, **moved}
+
+
+def is_successor(asset: str) -> bool:
+    """Return whether an id is that of a chain that an asset moved to."""
+    return asset in _SINCE
+
+
+def counts_on(asset: str, day: date) -> bool:
+    """Return whether an id stands for its symbol on a day: the old chain lived on for a while."""
+    if asset in SUCCESSORS:
+        return day < SUCCESSORS[asset][1]
+    return day >= _SINCE.get(asset, date.min)
 
 
 def parse_metrics(
@@ -33,8 +56,8 @@ def parse_metrics(
         except Invalid as error:
             bad.add(reject(ONCHAIN_METRICS.name, str(error), raw))
             continue
-        if end_of(day) > clock:
-            continue  # still running
+        if end_of(day) > clock or not counts_on(raw["asset"], day):
+            continue  # still running, or the day of another chain
         public = available_at(day, clock, archive=archive)
         for metric in metrics:
             if raw.get(metric) is None:

@@ -93,6 +93,8 @@ def _from_row(row: dict[str, str]) -> Asset:
 def _filled(symbol: str, seeded: Asset | None) -> Asset:
     name, coin = _KNOWN.get(symbol, (symbol.title(), symbol.lower()))
     known = Asset(symbol, name, f"{symbol}-USD", coin, symbol.lower(), f"{symbol}.X")
+    if seeded is None and "_" in symbol:  # a chain that an asset moved to, listed nowhere else
+        return Asset(symbol, name, None, None, symbol.lower(), None)
     if seeded is None:
         return known
     return Asset(

@@ -167,6 +167,46 @@ def test_what_the_tier_leaves_out_is_said(sandbox: RunningSandbox, tmp_path: Pat
     assert report.requests == 1
 
 
+def test_an_asset_that_moved_is_put_together(
+    sandbox: RunningSandbox, sample: SandboxData, tmp_path: Path
+) -> None:
+    """The old chain counts until the move, the new one from then on; both overlap for days."""
+    days = [date(2019, 4, 14) + timedelta(days=n) for n in range(9)]
+    chains = {
+        "bnb": tuple(OnchainVersion(day, "1") for day in days),
+        "bnb_mainnet": tuple(OnchainVersion(day, "2") for day in days[3:]),
+    }
+    sandbox.set_data(
+        replace(sample, onchain={name: {"TxCnt": versions} for name, versions in chains.items()})
+    )
+    sandbox.set_clock(datetime(2019, 4, 25, tzinfo=UTC))
+    changes = {"CFW_SYMBOLS": "BNB", "coinmetrics_metrics": "TxCnt"}
+    settings = settings_for(sandbox, tmp_path, CFW_HISTORY_START="2019-04-01", **changes)
+    assert run_step("coinmetrics", settings).requests == 1
+    rows = raw(settings, "onchain_metrics", "ORDER BY day")
+    assert [(row["day"], row["symbol"]) for row in rows] == [(day, "BNB") for day in days]
+    assert [row["value"] for row in rows] == [1.0] * 4 + [2.0] * 5
+    run = extraction("coinmetrics", settings)
+    period = (datetime(2019, 4, 16, tzinfo=UTC), datetime(2019, 4, 20, tzinfo=UTC))
+    found = [row for chunk in coinmetrics.backfill(run, "BNB", *period) for row in chunk.rows]
+    assert sorted((row["day"].day, row["value"]) for row in found) == [
+        (16, 1.0),
+        (17, 1.0),
+        (18, 2.0),
+        (19, 2.0),
+    ]
+    run.client.close()
+
+
+def test_a_chain_that_is_not_listed_is_no_failure(
+    sandbox: RunningSandbox, sample: SandboxData, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, tmp_path, CFW_SYMBOLS="BNB,BTC")
+    report = run_step("coinmetrics", settings)
+    assert (report.status, report.requests) == ("ok", 2)
+    assert "bnb_mainnet" in report.note
+
+
 # --- Glassnode
 
 
