@@ -99,9 +99,15 @@ def _series(run: Extraction, series: str, lags: dict[str, timedelta]) -> Iterato
     vintages = vintage_dates(run, series, seen or FIRST_DAY)
     if vintages:
         # Nothing is new where the vintage read last is the newest, and old enough to be whole.
-        if seen is None or vintages != [seen] or run.clock.date() - seen <= SETTLED_AFTER:
-            yield from revisions(run, Asked(series, start), _relevant(vintages, start))
-        cursor["vintage"] = max(vintages).isoformat()
+        is_told = vintages == [seen]
+        if seen is None or not is_told or run.clock.date() - seen <= SETTLED_AFTER:
+            for chunk in revisions(run, Asked(series, start), _relevant(vintages, start)):
+                is_told = is_told or bool(chunk.rows)
+                yield chunk
+        if is_told:
+            cursor["vintage"] = max(vintages).isoformat()
+        else:
+            run.notes.append(f"{series}: vintages without an observation; asked again next time")
     elif seen is None:
         yield from _latest(run, series, start, lags.get(series, lags["default"]))
     cursor["from"] = start.isoformat()

@@ -80,9 +80,12 @@ def _indicator(run: Extraction, item: str) -> Iterator[Chunk]:
     cursor = run.state.get(item, {})
     if cursor.get("read_on") == today and cursor["from"] <= first:
         return
+    figures = 0
     for parsed, is_sample in _pages(run, item, first, run.clock.year):
+        figures += len(parsed.rows)
         yield from run.landed(MACRO_OBSERVATIONS, parsed, is_sample=is_sample)
-    run.state[item] = {"from": first, "read_on": today}
+    if figures:
+        run.state[item] = {"from": first, "read_on": today}
 
 
 def _pages(run: Extraction, item: str, first: int, last: int) -> Iterator[tuple[Parsed, bool]]:

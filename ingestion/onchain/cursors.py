@@ -43,6 +43,8 @@ class Cursors:
     ) -> None:
         """Note that the metrics of an asset were read from ``first`` through ``last``.
 
+        An asset that gave nothing where it had figures, or at first contact, has not been read.
+
         Args:
             asset: whose they are.
             metrics: what was asked for and not refused.
@@ -50,10 +52,10 @@ class Cursors:
             first: the first day asked for.
             last: the last day asked for.
         """
-        if not metrics:
-            return
         old = self._state.get(asset)
         asked, gave = set(metrics), set(given)
+        if not asked or (not gave and (old is None or asked & set(old["metrics"]))):
+            return
         if old is None or first < date.fromisoformat(old["from"]):
             self._store(asset, first, last, asked, asked - gave)
             return

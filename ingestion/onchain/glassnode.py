@@ -46,6 +46,8 @@ def skip_reason(settings: Settings) -> str | None:
     """Return why Glassnode cannot be asked, or None."""
     if settings.glassnode_api_key is None:
         return "CFW_GLASSNODE_API_KEY is not set; Glassnode sells keys with its professional plan"
+    if settings.symbols and not set(settings.symbols) & set(settings.glassnode_symbols):
+        return "CFW_SYMBOLS names none of CFW_GLASSNODE_SYMBOLS"
     return None
 
 

@@ -52,11 +52,11 @@ def parse_metrics(
     bad = Parsed()
     for raw in data:
         try:
-            symbol, day = _asset_and_day(raw, symbols, clock)
+            asset, day = _asset_and_day(raw, symbols, clock)
         except Invalid as error:
             bad.add(reject(ONCHAIN_METRICS.name, str(error), raw))
             continue
-        if end_of(day) > clock or not counts_on(raw["asset"], day):
+        if end_of(day) > clock or not counts_on(asset, day):
             continue  # still running, or the day of another chain
         public = available_at(day, clock, archive=archive)
         for metric in metrics:
@@ -68,7 +68,9 @@ def parse_metrics(
             except Invalid as error:
                 bad.add(reject(ONCHAIN_METRICS.name, str(error), cell))
             else:
-                kept.append((onchain_row(PROVIDER, symbol, metric, day, value, public), cell))
+                kept.append(
+                    (onchain_row(PROVIDER, symbols[asset], metric, day, value, public), cell)
+                )
     result = unique(ONCHAIN_METRICS, kept)
     result.rejections += bad.rejections
     return result
@@ -77,7 +79,7 @@ def parse_metrics(
 def _asset_and_day(raw: Any, symbols: dict[str, str], clock: datetime) -> tuple[str, date]:
     if not isinstance(raw, dict):
         refuse("the row is not an object")
-    asset = text(raw.get("asset"), "asset")
+    asset = text(raw.get("asset"), "asset").lower()  # as every id of the catalogue
     if asset not in symbols:
         refuse(f"unknown symbol: {asset[:64]} was not asked for")
     moment = iso_time(raw.get("time"), "time")
@@ -85,4 +87,4 @@ def _asset_and_day(raw: Any, symbols: dict[str, str], clock: datetime) -> tuple[
         refuse("time is not the start of a day")
     if moment > clock:
         refuse("time lies in the future")
-    return symbols[asset], moment.date()
+    return asset, moment.date()

@@ -177,6 +177,20 @@ def test_a_value_changed_without_vintages_is_known_from_when_it_was_seen() -> No
     ]
 
 
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6), st.data())
+def test_any_windows_and_repeats_give_the_same_values(
+    windows: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(30)]
+    table = [[str(day), "." if n % 7 == 3 else f"{n}.5"] for n, day in enumerate(days)]
+    stored: list[Row] = []
+    for first, last in [*windows, (0, 30)]:
+        lines = data.draw(st.permutations(table[first:last]))
+        landed(stored, fredgraph.parse_table(lines + lines[:3], "X", CLOCK, LAG).rows)
+    expected = [(day, n + 0.5) for n, day in enumerate(days) if n % 7 != 3]
+    assert sorted((row["observation_date"], row["value"]) for row in stored) == expected
+
+
 # --- World Bank
 
 ITEM = "US:FP.CPI.TOTL.ZG"

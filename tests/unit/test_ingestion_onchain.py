@@ -161,6 +161,20 @@ def test_a_new_metric_does_not_move_the_cursor_of_the_others() -> None:
     assert state["btc"]["through"] == late.isoformat()
 
 
+def test_what_gave_nothing_was_not_read() -> None:
+    state: dict[str, Any] = {}
+    start = date(2024, 1, 1)
+    cursors = Cursors(state, start, CLOCK)
+    cursors.advance("btc", ("A",), (), start, DAY)
+    assert state == {}
+    cursors.advance("btc", ("A",), {"A"}, start, DAY)
+    before = dict(state["btc"])
+    cursors.advance("btc", ("A",), (), DAY, DAY + timedelta(days=9))
+    assert state["btc"] == before
+    cursors.advance("btc", ("B",), (), start, DAY)
+    assert state["btc"]["absent"] == ["B"], "a metric that the asset does not have was read"
+
+
 # --- availability
 
 
@@ -238,6 +252,8 @@ def test_the_key_is_a_secret() -> None:
     assert "hush-hush" in settings.secrets()
     assert "hush" not in repr(settings)
     assert glassnode.skip_reason(settings) is None
+    elsewhere = Settings(_env_file=None, glassnode_api_key="x", symbols="SOL")
+    assert "CFW_GLASSNODE_SYMBOLS" in str(glassnode.skip_reason(elsewhere))
     assert "CFW_GLASSNODE_API_KEY" in str(glassnode.skip_reason(Settings(_env_file=None)))
 
 
@@ -320,6 +336,16 @@ def test_bad_chart_points_are_refused(raw: Any, reason: str) -> None:
     parsed = parse_chart([raw, {"x": seconds(DAY), "y": 2}], "n-transactions", CLOCK)
     assert [bad.reason for bad in parsed.rejections] == [reason]
     assert [row["value"] for row in parsed.rows] == [2.0]
+
+
+@given(st.permutations(range(24)))
+def test_a_chart_in_any_order_gives_the_same_days(order: list[int]) -> None:
+    points = [{"x": seconds(date(2024, 3, 1)) + n * 7 * 3600, "y": n} for n in order]
+    parsed = parse_chart(points + points[:5], "hash-rate", CLOCK)
+    straight = parse_chart(sorted(points, key=lambda p: p["x"]), "hash-rate", CLOCK)
+    assert parsed.rows == straight.rows
+    assert parsed.rejections == []
+    assert [row["value"] for row in parsed.rows] == [3.0, 6.0, 10.0, 13.0, 17.0, 20.0, 23.0]
 
 
 def test_charts_are_about_bitcoin_alone() -> None:
