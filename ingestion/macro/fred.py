@@ -17,9 +17,28 @@ from ingestion.days import days_within
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
 from ingestion.macro.alfred import MAX_VINTAGES, PROVIDER
-from ingestion.macro.fred_pages import FIRST_DAY, Asked, latest, revisions, vintage_dates
+from ingestion.macro.fred_pages import (
+    FIRST_DAY,
+    Asked,
+    error_in,
+    latest,
+    revisions,
+    vintage_dates,
+)
 from ingestion.macro.observations import LOOKBACK, REREAD, declared_lags
 from ingestion.tables import MACRO_OBSERVATIONS
+
+__all__ = [
+    "BACKFILL_SPAN",
+    "backfill",
+    "backfill_items",
+    "backfill_requests",
+    "declared_lags",
+    "error_in",
+    "extract",
+    "provider",
+    "skip_reason",
+]
 
 #: A vintage date may still grow this long after its day; it is asked for again until then.
 SETTLED_AFTER = timedelta(days=3)
