@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ingestion.errors import SettingsError
+from ingestion.onchain.glassnode_points import parse_metric
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_HISTORY = timedelta(days=365)
@@ -23,11 +31,26 @@ DEFAULT_PRICE_SOURCES = "coinbase,coingecko"
 PRICE_SOURCES = ("coinbase", "binance", "kraken", "coingecko")
 PRICE_INTERVALS = ("5", "60")
 DEFAULT_METRICS = "AdrActCnt,TxCnt,FlowInExUSD,FlowOutExUSD,CapMVRVCur,SplyCur"
+DEFAULT_GLASSNODE_METRICS = (
+    "addresses/active_count,transactions/count,market/mvrv,supply/current,"
+    "transactions/transfers_volume_to_exchanges_sum:usd,"
+    "transactions/transfers_volume_from_exchanges_sum:usd"
+)
+DEFAULT_CHARTS = "n-unique-addresses,n-transactions,hash-rate,transaction-fees,mvrv"
 
 
 def _split(value: Any) -> Any:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _spelled(value: tuple[str, ...], pattern: str, what: str, example: str) -> tuple[str, ...]:
+    """Return ``value`` if every part of it is spelled as it should be."""
+    for part in value:
+        if not re.fullmatch(pattern, part):
+            msg = f"{part} is not {what}; write it as {example}"
+            raise ValueError(msg)
     return value
 
 
@@ -94,9 +117,20 @@ class Settings(BaseSettings):
     coingecko_api_key: SecretStr | None = None
     coinmetrics_base_url: str = "https://community-api.coinmetrics.io/v4"
     coinmetrics_metrics: CommaList = _split(DEFAULT_METRICS)
+    glassnode_base_url: str = "https://api.glassnode.com/v1"
+    glassnode_api_key: SecretStr | None = None
+    glassnode_symbols: CommaList = ("BTC", "ETH")
+    #: CATEGORY/METRIC[:usd|:native][=NAME]; NAME stores it under another name than Glassnode's.
+    glassnode_metrics: CommaList = _split(DEFAULT_GLASSNODE_METRICS)
+    blockchain_com_base_url: str = "https://api.blockchain.info"
+    blockchain_com_charts: CommaList = _split(DEFAULT_CHARTS)
     fred_base_url: str = "https://api.stlouisfed.org/fred"
     fred_api_key: SecretStr | None = None
     fred_series: CommaList = _split(DEFAULT_FRED_SERIES)
+    fredgraph_base_url: str = "https://fred.stlouisfed.org/graph"
+    worldbank_base_url: str = "https://api.worldbank.org/v2"
+    #: COUNTRY:INDICATOR pairs; none are read by default, no feature of the mart needs them.
+    worldbank_indicators: CommaList = ()
     alternative_me_base_url: str = "https://api.alternative.me"
     stocktwits_base_url: str = "https://api.stocktwits.com/api/2"
     stocktwits_max_pages: int = Field(default=5, ge=1)
@@ -142,10 +176,30 @@ class Settings(BaseSettings):
 
     _history_aware = field_validator("history_start")(_aware.__func__)  # type: ignore[attr-defined]
 
-    @field_validator("symbols")
+    @field_validator("symbols", "glassnode_symbols")
     @classmethod
     def _upper(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(symbol.upper() for symbol in value))
+
+    @field_validator("glassnode_metrics")
+    @classmethod
+    def _glassnode(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        names = [name for spelled in value if (name := parse_metric(spelled).stored_as)]
+        if twice := sorted(set(names) & set(info.data.get("coinmetrics_metrics", ()))):
+            msg = f"{', '.join(twice)} is in CFW_COINMETRICS_METRICS too; take it out there"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("blockchain_com_charts")
+    @classmethod
+    def _charts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _spelled(value, r"[a-z0-9-]{1,64}", "the name of a chart", "n-transactions")
+
+    @field_validator("worldbank_indicators")
+    @classmethod
+    def _indicators(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        pattern = r"(?=.{5,32}$)[A-Za-z0-9]{2,3}:[A-Za-z0-9_.]+"
+        return _spelled(value, pattern, "COUNTRY:INDICATOR", "US:FP.CPI.TOTL.ZG")
 
     @field_validator("coinbase_products")
     @classmethod
@@ -204,7 +258,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Return every value that must not be shown."""
-        keys = (self.coingecko_api_key, self.fred_api_key)
+        keys = (self.coingecko_api_key, self.fred_api_key, self.glassnode_api_key)
         password = urlsplit(self.warehouse_url).password
         known = [key.get_secret_value() for key in keys if key is not None]
         return (*known, *(dict.fromkeys((unquote(password), password)) if password else ()))

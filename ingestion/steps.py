@@ -15,9 +15,9 @@ from ingestion.errors import SettingsError, StepReport, join_errors
 from ingestion.extraction import Chunk, Extraction
 from ingestion.history import History
 from ingestion.http import HttpClient, Provider
-from ingestion.macro import fear_greed, fred
+from ingestion.macro import fear_greed, fred, fredgraph, worldbank
 from ingestion.news import rss
-from ingestion.onchain import coinmetrics
+from ingestion.onchain import blockchain_com, coinmetrics, glassnode
 from ingestion.pipeline import Batch, State, run_pipeline
 from ingestion.prices import binance, coinbase, coingecko, kraken
 from ingestion.social import stocktwits
@@ -81,7 +81,23 @@ _STEPS: dict[str, Step] = {
         coingecko.PROVIDER, coingecko.provider, coingecko.extract, ASSET_SNAPSHOTS
     ),
     "coinmetrics": Step("onchain", coinmetrics.provider, coinmetrics.extract, (ONCHAIN_METRICS,)),
+    "glassnode": Step(
+        "onchain", glassnode.provider, glassnode.extract, (ONCHAIN_METRICS,), glassnode.skip_reason
+    ),
+    "blockchain_com": Step(
+        "onchain",
+        blockchain_com.provider,
+        blockchain_com.extract,
+        (ONCHAIN_METRICS,),
+        blockchain_com.skip_reason,
+    ),
     "fred": Step("macro", fred.provider, fred.extract, (MACRO_OBSERVATIONS,), fred.skip_reason),
+    "fredgraph": Step(
+        "macro", fredgraph.provider, fredgraph.extract, (MACRO_OBSERVATIONS,), fredgraph.skip_reason
+    ),
+    "worldbank": Step(
+        "macro", worldbank.provider, worldbank.extract, (MACRO_OBSERVATIONS,), worldbank.skip_reason
+    ),
     "fear_greed": Step("macro", fear_greed.provider, fear_greed.extract, (MACRO_OBSERVATIONS,)),
     "rss": Step("news", rss.provider, rss.extract, (ARTICLES,)),
     "stocktwits": Step(

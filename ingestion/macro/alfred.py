@@ -8,10 +8,12 @@ then a true vintage date, and the history drops it where the value did not chang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
+from ingestion.days import ONE_DAY, midnight
+from ingestion.macro.observations import MISSING, lagged_row
 from ingestion.rejections import Parsed, Rejection, checked, reject, unique
 from ingestion.tables import MACRO_OBSERVATIONS, Row
 from ingestion.validate import iso_date, number, refuse
@@ -19,9 +21,6 @@ from ingestion.validate import iso_date, number, refuse
 PROVIDER = "fred"
 MAX_VINTAGES = 1900
 END_OF_TIME = date(9999, 12, 31)
-_DAY = timedelta(days=1)
-#: How FRED writes a missing value.
-_MISSING = frozenset({".", "", None})
 
 
 class Span(NamedTuple):
@@ -35,7 +34,7 @@ def spans(vintages: Sequence[date], size: int = MAX_VINTAGES) -> list[Span]:
     """Return the realtime windows that cover the vintage dates, each with at most ``size``."""
     ordered = sorted(set(vintages))
     starts = ordered[::size]
-    ends = [start - _DAY for start in starts[1:]] + [END_OF_TIME]
+    ends = [start - ONE_DAY for start in starts[1:]] + [END_OF_TIME]
     return [Span(start, end) for start, end in zip(starts, ends, strict=False) if starts]
 
 
@@ -80,6 +79,32 @@ def parse_observations(
     return page
 
 
+def coalesced(rows: Sequence[Row], windows: Sequence[Span]) -> list[Row]:
+    """Return the observations of several windows without the vintages that clamping made up.
+
+    A value that was in force when a window starts comes with the window's first day as its start.
+    It is left out where the value known just before is the same; the first window shows what was
+    known before it, if anything, only to the history.
+
+    Args:
+        rows: the observations of all windows, in any order.
+        windows: what was asked for.
+
+    Returns:
+        By vintage, then by date: the order in which the values became known.
+    """
+    clamps = {window.first for window in windows}
+    newest: dict[date, float] = {}
+    kept: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row["vintage_date"], row["observation_date"])):
+        day = row["observation_date"]
+        if row["vintage_date"] in clamps and newest.get(day) == row["value"]:
+            continue
+        newest[day] = row["value"]
+        kept.append(row)
+    return kept
+
+
 def _observation(raw: Any, series_id: str, clock: datetime, lag: timedelta | None) -> Row | None:
     if not isinstance(raw, dict):
         refuse("the observation is not an object")
@@ -89,27 +114,20 @@ def _observation(raw: Any, series_id: str, clock: datetime, lag: timedelta | Non
     day = iso_date(raw.get("date"), "date")
     if day > clock.date():
         refuse("date lies in the future")
-    if value is None or (isinstance(value, str) and value.strip() in _MISSING):
+    if value is None or (isinstance(value, str) and value.strip() in MISSING):
         return None
     figure = number(value, "value", as_text=True)
-    if lag is None:
-        vintage = iso_date(raw.get("realtime_start"), "realtime_start")
-        if vintage > clock.date():
-            refuse("realtime_start lies in the future")
-        public = _midnight(vintage) + _DAY
-    else:
-        public = min(_midnight(day) + lag, clock)
-        vintage = public.date()
+    if lag is not None:
+        return lagged_row(PROVIDER, series_id, day, figure, lag, clock)
+    vintage = iso_date(raw.get("realtime_start"), "realtime_start")
+    if vintage > clock.date():
+        refuse("realtime_start lies in the future")
     return {
         "provider": PROVIDER,
         "series_id": series_id,
         "observation_date": day,
         "vintage_date": vintage,
         "value": figure,
-        "is_vintage": lag is None,
-        "available_at": public,
+        "is_vintage": True,
+        "available_at": midnight(vintage) + ONE_DAY,
     }
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(0), UTC)

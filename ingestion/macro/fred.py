@@ -1,43 +1,49 @@
 """FRED and ALFRED: macro series with every vintage.
 
 Wire facts: the key goes into the query and nowhere else; values are strings, ``.`` is missing;
-``realtime_start`` is the day a value was first published. A bad key is 400, not 401.
+``realtime_start`` is the day a value was first published. A bad key is 400, not 401. A request may
+span 2,000 vintage dates (``alfred`` cuts them), a page holds 100,000 rows.
 """
 
 from __future__ import annotations
 
-import tomllib
+from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import date, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import date, datetime, timedelta
+from math import ceil
 
 from ingestion.config import Settings
-from ingestion.errors import SourceError
+from ingestion.days import days_within
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
-from ingestion.macro.alfred import (
-    END_OF_TIME,
-    PROVIDER,
-    Span,
-    parse_observations,
-    parse_vintage_dates,
-    spans,
+from ingestion.macro.alfred import MAX_VINTAGES, PROVIDER
+from ingestion.macro.fred_pages import (
+    FIRST_DAY,
+    Asked,
+    error_in,
+    latest,
+    revisions,
+    vintage_dates,
 )
-from ingestion.rejections import Parsed
+from ingestion.macro.observations import LOOKBACK, REREAD, declared_lags
 from ingestion.tables import MACRO_OBSERVATIONS
-from ingestion.validate import Invalid
 
-SERIES_FILE = Path(__file__).with_name("series.toml")
-PAGE_ROWS = 100_000
-PAGE_VINTAGES = 10_000
-#: Observations this much older than the start of history are loaded, for yearly changes.
-LOOKBACK = timedelta(days=3 * 365)
+__all__ = [
+    "BACKFILL_SPAN",
+    "backfill",
+    "backfill_items",
+    "backfill_requests",
+    "declared_lags",
+    "error_in",
+    "extract",
+    "provider",
+    "skip_reason",
+]
+
 #: A vintage date may still grow this long after its day; it is asked for again until then.
 SETTLED_AFTER = timedelta(days=3)
-#: Without vintages, this stretch of the newest observations is read again on each run.
-REREAD = timedelta(days=60)
-_FIRST_DAY = date(1776, 7, 4)
+#: Each stretch costs a request for the vintage dates besides its own, so stretches are long.
+BACKFILL_SPAN = timedelta(days=3653)
 
 
 def provider(settings: Settings) -> Provider:
@@ -56,7 +62,10 @@ def provider(settings: Settings) -> Provider:
 def skip_reason(settings: Settings) -> str | None:
     """Return why FRED cannot be asked, or None."""
     if settings.fred_api_key is None:
-        return "CFW_FRED_API_KEY is not set; a free key comes from fredaccount.stlouisfed.org"
+        return (
+            "CFW_FRED_API_KEY is not set, so fredgraph reads the series, without their vintages; "
+            "a free key comes from fredaccount.stlouisfed.org"
+        )
     return None
 
 
@@ -66,10 +75,34 @@ def extract(run: Extraction) -> Iterator[Chunk]:
     yield from run.each(run.settings.fred_series, lambda series: _series(run, series, lags))
 
 
-def declared_lags() -> dict[str, timedelta]:
-    """Return the publication lag per series from the table; ``default`` for any other."""
-    table = tomllib.loads(SERIES_FILE.read_text(encoding="utf-8"))
-    return {name: timedelta(hours=entry["lag_hours"]) for name, entry in table.items()}
+def backfill_items(run: Extraction) -> list[str]:
+    """Return the series of the settings; none without a key."""
+    return [] if skip_reason(run.settings) else list(run.settings.fred_series)
+
+
+def backfill_requests(item: str, first: datetime, last: datetime, settings: Settings) -> int:
+    """Return the requests for [first, last): at most, a vintage for every weekday until now.
+
+    One request lists the vintage dates; each 1,900 of them since ``first`` need one more.
+    """
+    span = days_within(first, last)
+    if span is None:
+        return 0
+    weekdays = max((settings.clock().date() - span[0]).days, 1) * 5 / 7
+    return 1 + ceil(weekdays / MAX_VINTAGES)
+
+
+def backfill(run: Extraction, item: str, first: datetime, last: datetime) -> Iterator[Chunk]:
+    """Yield the observations dated in [first, last) of a series, in all vintages until now."""
+    span = days_within(first, min(last, run.clock))
+    if span is None:
+        return
+    asked = Asked(item, *span)
+    if vintages := vintage_dates(run, item):
+        yield from revisions(run, asked, _relevant(vintages, asked.first))
+    else:
+        lags = declared_lags()
+        yield from latest(run, asked, lags.get(item, lags["default"]))
 
 
 def _series(run: Extraction, series: str, lags: dict[str, timedelta]) -> Iterator[Chunk]:
@@ -82,23 +115,26 @@ def _series(run: Extraction, series: str, lags: dict[str, timedelta]) -> Iterato
         start = date.fromisoformat(cursor["from"])
         last_vintage = cursor.get("vintage")
     seen = date.fromisoformat(last_vintage) if last_vintage else None
-    vintages = _vintages(run, series, seen or _FIRST_DAY)
+    vintages = vintage_dates(run, series, seen or FIRST_DAY)
     if vintages:
-        yield from _revisions(run, series, start, vintages, seen)
-        cursor["vintage"] = max(vintages).isoformat()
+        # Nothing is new where the vintage read last is the newest, and old enough to be whole.
+        is_told = vintages == [seen]
+        if seen is None or not is_told or run.clock.date() - seen <= SETTLED_AFTER:
+            for chunk in revisions(run, Asked(series, start), _relevant(vintages, start)):
+                is_told = is_told or bool(chunk.rows)
+                yield chunk
+        if is_told:
+            cursor["vintage"] = max(vintages).isoformat()
+        else:
+            run.notes.append(f"{series}: vintages without an observation; asked again next time")
     elif seen is None:
         yield from _latest(run, series, start, lags.get(series, lags["default"]))
     cursor["from"] = start.isoformat()
 
 
-def _revisions(
-    run: Extraction, series: str, start: date, vintages: list[date], seen: date | None
-) -> Iterator[Chunk]:
-    """Yield what the vintages published; nothing where all of them were read and are settled."""
-    if seen is not None and vintages == [seen] and run.clock.date() - seen > SETTLED_AFTER:
-        return
-    for span in spans(vintages):
-        yield from _observations(run, series, start, None, span)
+def _relevant(vintages: list[date], first: date) -> list[date]:
+    """Return the vintages, less those that ended before the first observation's day."""
+    return vintages[max(bisect_right(vintages, first) - 1, 0) :]
 
 
 def _latest(run: Extraction, series: str, start: date, lag: timedelta) -> Iterator[Chunk]:
@@ -107,79 +143,8 @@ def _latest(run: Extraction, series: str, start: date, lag: timedelta) -> Iterat
     through = cursor.get("through")
     if through is not None:
         start = max(start, date.fromisoformat(through) - REREAD)
-    for chunk in _observations(run, series, start, lag, None):
+    for chunk in latest(run, Asked(series, start), lag):
         if chunk.table is MACRO_OBSERVATIONS and chunk.rows:
             newest = max(row["observation_date"] for row in chunk.rows).isoformat()
             cursor["through"] = max(cursor.get("through", newest), newest)
         yield chunk
-
-
-def _vintages(run: Extraction, series: str, since: date) -> list[date]:
-    """Return the vintage dates from ``since`` on; none where ALFRED does not keep the series."""
-    found: list[date] = []
-    while True:
-        params: dict[str, str | int | float] = {
-            "series_id": series,
-            "realtime_start": since.isoformat(),
-            "realtime_end": END_OF_TIME.isoformat(),
-            "limit": PAGE_VINTAGES,
-            "offset": len(found),
-        }
-        try:
-            payload, _ = run.client.get_json("series/vintagedates", params, error_in=error_in)
-            days, total = parse_vintage_dates(payload)
-        except SourceError as error:
-            if error.status == 400 and "does not exist in alfred" in error.what.lower():
-                return []
-            raise
-        except Invalid as error:
-            msg = f"series/vintagedates of {series}: {error}"
-            raise run.client.error(msg, "check CFW_FRED_BASE_URL", wide=True) from None
-        known = len(set(found))
-        found += days
-        if days and len(set(found)) == known:
-            raise _repeats(run, f"series/vintagedates of {series}")
-        if not days or len(found) >= total:
-            return sorted(day for day in set(found) if day <= run.clock.date())
-
-
-def _observations(
-    run: Extraction, series: str, start: date, lag: timedelta | None, span: Span | None
-) -> Iterator[Chunk]:
-    params: dict[str, str | int | float] = {
-        "series_id": series,
-        "observation_start": start.isoformat(),
-        "limit": PAGE_ROWS,
-    }
-    if span is not None:
-        params["realtime_start"] = span.first.isoformat()
-        params["realtime_end"] = span.last.isoformat()
-    gathered: list[Any] = []
-    while True:
-        params["offset"] = len(gathered)
-        payload, reply = run.client.get_json("series/observations", params, error_in=error_in)
-        data = payload.get("observations") if isinstance(payload, dict) else None
-        if not isinstance(data, list):
-            msg = f"series/observations of {series} answered without observations"
-            raise run.client.error(msg, "check CFW_FRED_BASE_URL", wide=True)
-        if data and data[0] in gathered[:1]:
-            raise _repeats(run, f"series/observations of {series}")
-        gathered += data
-        total = payload.get("count")
-        if not data or not isinstance(total, int) or len(gathered) >= total:
-            break
-    # Parsed as a whole: the vintages must reach the history in their order, across pages too.
-    parsed: Parsed = parse_observations(gathered, series, run.clock, lag)
-    yield from run.landed(MACRO_OBSERVATIONS, parsed, is_sample=reply.is_sample)
-
-
-def _repeats(run: Extraction, what: str) -> SourceError:
-    """Return the error of a provider whose next page is the one before: rows would be missing."""
-    return run.client.error(f"{what} repeats a page", "run it again later", wide=True)
-
-
-def error_in(payload: Any) -> str | None:
-    """Return the error inside a 200 answer."""
-    if isinstance(payload, dict) and payload.get("error_message"):
-        return str(payload["error_message"])
-    return None

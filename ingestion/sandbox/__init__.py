@@ -12,6 +12,7 @@ or in the foreground with ``serve``.
 from ingestion.sandbox.app import create_app
 from ingestion.sandbox.folder import load_folder
 from ingestion.sandbox.model import (
+    AnnualValue,
     Bars,
     FearGreedDay,
     MacroSeries,
@@ -25,6 +26,7 @@ from ingestion.sandbox.sample import generate_sample
 from ingestion.sandbox.server import RunningSandbox, running_sandbox, sandbox_env, serve
 
 __all__ = [
+    "AnnualValue",
     "Article",
     "ArticleEdit",
     "Bars",

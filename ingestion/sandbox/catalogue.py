@@ -102,6 +102,8 @@ def _filled(symbol: str, seeded: Asset | None) -> Asset:
         binance_id=f"{symbol}USDT",
         kraken_id=f"{symbol}USD",
     )
+    if seeded is None and "_" in symbol:  # a chain that an asset moved to, listed nowhere else
+        return Asset(symbol, name, None, None, symbol.lower(), None)
     if seeded is None:
         return known
     return Asset(

@@ -13,9 +13,6 @@ from ingestion.sandbox.model import OnchainVersion
 Versions = tuple[OnchainVersion, ...]
 Texts = dict[date, str]
 
-#: One asset in two files: the old chain's through this day, the new chain's after it.
-SPLICED = ("bnb", "bnb_mainnet")
-LAST_OLD_DAY = date(2019, 4, 17)
 NOT_METRICS = frozenset({"time", "asset", "FearGreedValue"})
 
 
@@ -25,7 +22,6 @@ def load_onchain(folder: Path) -> Mapping[str, Mapping[str, Versions]]:
         file.name.split("_", 1)[1].removesuffix(".csv.gz")
         for file in folder.glob("onchain_daily/cm20[0-9][0-9]_*.csv.gz")
     }
-    assets.discard(SPLICED[1])
     return LazyOnchain(folder, sorted(assets))
 
 
@@ -73,17 +69,7 @@ def _asset(folder: Path, asset: str, seen: dict[str, list[OnchainVersion]]) -> d
 def _final_values(folder: Path, asset: str) -> dict[str, Texts]:
     """Return values by metric and day; the first snapshot wins where both have one."""
     daily = folder / "onchain_daily"
-    found: dict[str, Texts] = {}
-    if asset == SPLICED[0]:
-        old, new = (_read(daily / f"cm2020_{name}.csv.gz") for name in SPLICED)
-        for metric, values in old.items():
-            kept = {day: value for day, value in values.items() if day <= LAST_OLD_DAY}
-            found[metric] = kept
-        for metric, values in new.items():
-            kept = {day: value for day, value in values.items() if day > LAST_OLD_DAY}
-            found.setdefault(metric, {}).update(kept)
-    else:
-        found = _read(daily / f"cm2020_{asset}.csv.gz")
+    found = _read(daily / f"cm2020_{asset}.csv.gz")
     for metric, values in _read(daily / f"cm2026_{asset}.csv.gz").items():
         found[metric] = {**values, **found.get(metric, {})}
     return found

@@ -152,6 +152,14 @@ class FearGreedDay(NamedTuple):
     value: int
 
 
+class AnnualValue(NamedTuple):
+    """An annual figure of a country; the version published last before the clock is shown."""
+
+    year: int
+    value: float | None
+    published: date
+
+
 @dataclass(frozen=True)
 class Snapshots:
     """Supply and market value of one asset at moments ``at`` (unix seconds); NaN is unknown."""
@@ -171,6 +179,8 @@ class SandboxData:
     onchain: Mapping[str, Mapping[str, tuple[OnchainVersion, ...]]] = field(default_factory=dict)
     macro: dict[str, MacroSeries] = field(default_factory=dict)
     fear_greed: tuple[FearGreedDay, ...] = ()
+    #: By COUNTRY:INDICATOR.
+    indicators: dict[str, tuple[AnnualValue, ...]] = field(default_factory=dict)
     articles: tuple[Article, ...] = ()
     posts: tuple[Post, ...] = ()
     snapshots: dict[str, Snapshots] = field(default_factory=dict)

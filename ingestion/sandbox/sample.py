@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ingestion.sandbox.model import SandboxData
+from ingestion.sandbox.sample_annual import make_indicators
 from ingestion.sandbox.sample_macro import make_fear_greed, make_macro
 from ingestion.sandbox.sample_news import make_articles
 from ingestion.sandbox.sample_onchain import make_onchain
@@ -20,8 +21,8 @@ SEED = 7
 
 def generate_sample(seed: int = SEED) -> SandboxData:
     """Return the sample: ten symbols over 150 days that end on 2024-06-30, UTC."""
-    prices, onchain, macro, mood, news, social, supply = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)
+    prices, onchain, macro, mood, news, social, supply, annual = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)
     )
     bars = make_bars(prices)
     return SandboxData(
@@ -29,6 +30,7 @@ def generate_sample(seed: int = SEED) -> SandboxData:
         onchain=make_onchain(onchain, bars),
         macro=make_macro(macro),
         fear_greed=make_fear_greed(mood, bars),
+        indicators=make_indicators(annual),
         articles=make_articles(news, bars),
         posts=make_posts(social, bars),
         snapshots=make_snapshots(supply, bars),

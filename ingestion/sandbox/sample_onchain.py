@@ -23,6 +23,8 @@ CHAINS = {
 }
 #: Typical dollars that enter exchanges in a day.
 FLOWS = {"BTC": 1.9e9, "ETH": 9.5e8}
+#: Terahashes per second, and coins paid in fees a day, of the first coin.
+HASH_RATE, DAILY_FEES = 5.9e8, 24.0
 FIRST_DAY = FIRST.date() - timedelta(days=30)
 LENGTH = DAYS + 30
 
@@ -46,6 +48,9 @@ def make_onchain(
             metrics["FlowInExUSD"] = _restated(rng, inflow)
             metrics["FlowOutExUSD"] = _restated(rng, outflow)
         found[coin.symbol.lower()] = metrics
+    # Drawn last, so that the metrics above stay as they were.
+    found["btc"]["HashRate"] = _restated(rng, _weekly(rng, HASH_RATE, spread=0.04))
+    found["btc"]["FeeTotNtv"] = _series(_weekly(rng, DAILY_FEES, spread=0.2), 8)
     return found
 
 

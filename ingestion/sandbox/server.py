@@ -135,6 +135,10 @@ def sandbox_env(data: SandboxData, base_url: str) -> dict[str, str]:
         "CFW_BINANCE_ARCHIVE_BASE_URL": f"{base}/vision",
         "CFW_COINGECKO_BASE_URL": f"{base}/coingecko/api/v3",
         "CFW_COINMETRICS_BASE_URL": f"{base}/coinmetrics/v4",
+        "CFW_GLASSNODE_BASE_URL": f"{base}/glassnode/v1",
+        "CFW_BLOCKCHAIN_COM_BASE_URL": f"{base}/blockchain_com",
+        "CFW_FREDGRAPH_BASE_URL": f"{base}/fredgraph",
+        "CFW_WORLDBANK_BASE_URL": f"{base}/worldbank/v2",
         "CFW_FRED_BASE_URL": f"{base}/fred",
         "CFW_FRED_API_KEY": DUMMY_FRED_KEY,
         "CFW_ALTERNATIVE_ME_BASE_URL": f"{base}/alternative_me",
@@ -154,6 +158,8 @@ def sandbox_env(data: SandboxData, base_url: str) -> dict[str, str]:
     first = data.first_moment()
     if first is not None:
         env["CFW_HISTORY_START"] = iso(midnight(first.date()))
+    if data.indicators:
+        env["CFW_WORLDBANK_INDICATORS"] = ",".join(sorted(data.indicators))
     if data.macro:
         env["CFW_FRED_SERIES"] = ",".join(sorted(data.macro))
     return env

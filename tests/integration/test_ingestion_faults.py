@@ -27,10 +27,19 @@ PREFIX = {
     "kraken": "/kraken",
     "coingecko": "/coingecko",
     "coinmetrics": "/coinmetrics",
+    "glassnode": "/glassnode",
+    "blockchain_com": "/blockchain_com",
     "fred": "/fred",
+    "fredgraph": "/fredgraph",
+    "worldbank": "/worldbank",
     "fear_greed": "/alternative_me",
     "rss": "/rss",
     "stocktwits": "/stocktwits",
+}
+#: What a step needs besides the sandbox's settings.
+OWN_SETTINGS: dict[str, dict[str, Any]] = {
+    "glassnode": {"CFW_GLASSNODE_API_KEY": "sandbox"},
+    "fredgraph": {"CFW_FRED_API_KEY": None},
 }
 
 
@@ -67,7 +76,7 @@ def edited(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
 def test_a_challenge_page_with_status_200_fails_the_step_in_one_line(
     step: str, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    settings = settings_for(sandbox, tmp_path)
+    settings = settings_for(sandbox, tmp_path, **OWN_SETTINGS.get(step, {}))
     sandbox.faults.add(PREFIX[step], "html", times=None)
     with pytest.raises(SourceError) as caught:
         run_step(step, settings)

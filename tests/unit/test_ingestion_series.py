@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from ingestion.config import Settings
 from ingestion.macro import alfred, fear_greed, fred
-from ingestion.onchain import coinmetrics
+from ingestion.onchain.cursors import Cursors
+from ingestion.onchain.days import available_at
+from ingestion.onchain.wide_rows import parse_metrics
 from ingestion.validate import Invalid
 
 CLOCK = datetime(2024, 3, 13, 12, 30, tzinfo=UTC)
@@ -32,7 +34,7 @@ def day_row(day: str, **values: Any) -> dict[str, Any]:
 
 def test_a_wide_row_becomes_one_row_per_metric() -> None:
     data = [day_row("2024-03-12", TxCnt="661420", FlowInExUSD=None, Other="1")]
-    parsed = coinmetrics.parse_metrics(data, SYMBOLS, METRICS, CLOCK)
+    parsed = parse_metrics(data, SYMBOLS, METRICS, CLOCK)
     (row,) = parsed.rows
     assert (row["symbol"], row["metric"], row["day"], row["value"]) == (
         "BTC",
@@ -52,11 +54,11 @@ def test_a_wide_row_becomes_one_row_per_metric() -> None:
     ],
 )
 def test_a_day_is_known_from_now_or_by_its_declared_lag(day: date, expected: datetime) -> None:
-    assert coinmetrics.available_at(day, CLOCK) == expected
+    assert available_at(day, CLOCK) == expected
 
 
 def test_the_running_day_waits() -> None:
-    parsed = coinmetrics.parse_metrics([day_row("2024-03-13", TxCnt="1")], SYMBOLS, METRICS, CLOCK)
+    parsed = parse_metrics([day_row("2024-03-13", TxCnt="1")], SYMBOLS, METRICS, CLOCK)
     assert (parsed.rows, parsed.rejections) == ([], [])
 
 
@@ -74,25 +76,29 @@ def test_the_running_day_waits() -> None:
 )
 def test_bad_days_are_refused(row: Any, reason: str) -> None:
     good = day_row("2024-03-11", FlowInExUSD="1.4E3")
-    parsed = coinmetrics.parse_metrics([row, good], SYMBOLS, METRICS, CLOCK)
+    parsed = parse_metrics([row, good], SYMBOLS, METRICS, CLOCK)
     assert [bad.reason[: len(reason)] for bad in parsed.rejections] == [reason]
     assert [row["value"] for row in parsed.rows] == [1400.0]
 
 
 def test_a_bad_number_costs_its_metric_alone() -> None:
     data = [day_row("2024-03-12", TxCnt="x", FlowInExUSD="2.5")]
-    parsed = coinmetrics.parse_metrics(data, SYMBOLS, METRICS, CLOCK)
+    parsed = parse_metrics(data, SYMBOLS, METRICS, CLOCK)
     assert [row["metric"] for row in parsed.rows] == ["FlowInExUSD"]
 
 
-def test_the_lag_is_read_again_and_a_new_metric_reads_everything() -> None:
-    settings = Settings(history_start="2024-01-01", coinmetrics_metrics="TxCnt")
+def test_the_lag_is_read_again_and_a_new_metric_from_the_start() -> None:
+    start, lag = date(2024, 1, 1), date(2024, 2, 11)
     cursor = {"from": "2024-01-01", "through": "2024-03-12", "metrics": ["TxCnt"]}
-    start = date(2024, 1, 1)
-    assert coinmetrics.first_day(None, settings, CLOCK) == start
-    assert coinmetrics.first_day(cursor, settings, CLOCK) == date(2024, 2, 11)
-    assert coinmetrics.first_day({**cursor, "metrics": ["AdrActCnt"]}, settings, CLOCK) == start
-    assert coinmetrics.first_day({**cursor, "from": "2024-02-01"}, settings, CLOCK) == start
+
+    def stretches(cursor: Any, *metrics: str) -> list[tuple[date, tuple[str, ...]]]:
+        return Cursors({"btc": cursor} if cursor else {}, start, CLOCK).stretches("btc", metrics)
+
+    assert stretches(None, "TxCnt") == [(start, ("TxCnt",))]
+    assert stretches(cursor, "TxCnt") == [(lag, ("TxCnt",))]
+    both = [(lag, ("TxCnt",)), (start, ("AdrActCnt",))]
+    assert stretches(cursor, "AdrActCnt", "TxCnt") == both
+    assert stretches({**cursor, "from": "2024-02-01"}, "TxCnt") == [(start, ("TxCnt",))]
 
 
 def test_windows_are_cut_on_vintage_dates() -> None:
@@ -232,7 +238,7 @@ _JSON = st.recursive(
 
 @given(st.lists(_JSON, max_size=5))
 def test_no_payload_breaks_the_parsers(payload: list[Any]) -> None:
-    coinmetrics.parse_metrics(payload, SYMBOLS, METRICS, CLOCK)
+    parse_metrics(payload, SYMBOLS, METRICS, CLOCK)
     alfred.parse_observations(payload, "X", CLOCK, None)
     alfred.parse_observations(payload, "X", CLOCK, timedelta(hours=1))
     fear_greed.parse_index(payload, CLOCK)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.sandbox import load_folder
+from ingestion.sandbox.catalogue import build_catalogue
 from ingestion.sandbox.onchain_rows import current_values
 
 REAL = Path(os.environ.get("CFW_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -41,7 +42,7 @@ def test_what_is_not_a_data_folder_is_refused(tmp_path: Path) -> None:
         load_folder(tmp_path / "absent")
 
 
-def test_onchain_is_spliced_filled_and_restated(tmp_path: Path) -> None:
+def test_onchain_is_filled_and_restated(tmp_path: Path) -> None:
     daily = tmp_path / "onchain_daily"
     write(daily / "cm2020_bnb.csv.gz", "time,TxCnt\n2019-04-17,1.0\n2019-04-18,2.0\n")
     write(daily / "cm2020_bnb_mainnet.csv.gz", "time,TxCnt\n2019-04-17,8.0\n2019-04-18,9.0\n")
@@ -59,8 +60,11 @@ def test_onchain_is_spliced_filled_and_restated(tmp_path: Path) -> None:
         "btc,TxCnt,2020-01-01,5,2020-02-01T00:00:00Z,revised\n",
     )
     data = load_folder(tmp_path)
-    assert sorted(data.onchain) == ["bnb", "btc"]
-    assert [v.value for v in data.onchain["bnb"]["TxCnt"]] == ["1", "9"]
+    assert sorted(data.onchain) == ["bnb", "bnb_mainnet", "btc"]
+    assert [v.value for v in data.onchain["bnb"]["TxCnt"]] == ["1", "2"]
+    assert [v.value for v in data.onchain["bnb_mainnet"]["TxCnt"]] == ["8", "9"]
+    listed = build_catalogue(data)
+    assert listed.by_coinmetrics["bnb_mainnet"].coinbase_id is None
     assert [v.value for v in data.onchain["btc"]["HashRate"]] == ["7"]
     counts = data.onchain["btc"]["TxCnt"]
     day = date(2020, 1, 1)
@@ -85,6 +89,7 @@ def test_the_real_folder_loads_in_seconds() -> None:
     assert len(data.posts) == 2_770
     assert len(data.macro) == 32
     assert {"btc", "eth", "bnb"} <= set(data.onchain)
-    assert len({v.day for v in data.onchain["bnb"]["TxCnt"]}) == 912
+    days = {v.day for name in ("bnb", "bnb_mainnet") for v in data.onchain[name]["TxCnt"]}
+    assert len(days) == 912
     revised = [v for v in data.onchain["ltc"]["NVTAdj"] if v.known_at and v.known_at.month == 2]
     assert len(revised) >= 30

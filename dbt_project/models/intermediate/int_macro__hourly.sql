@@ -6,6 +6,7 @@
 ) }}
 
 {%- set columns = var('macro_columns') -%}
+{%- set providers = var('macro_providers') -%}
 {%- set longest_age_days = columns.values() | map(attribute='max_age_days') | max -%}
 
 with
@@ -16,7 +17,13 @@ observations as (
         observation_value,
         available_at,
         loaded_at,
-        {{ cf_epoch_hours(cf_day_start('observation_date')) }} as event_hour
+        {{ cf_epoch_hours(cf_day_start('observation_date')) }} as event_hour,
+        case provider
+            {% for provider in providers %}
+            when '{{ provider }}' then {{ loop.index }}
+            {% endfor %}
+            else {{ providers | length + 1 }}
+        end as provider_rank
     from {{ ref('stg_macro__observations') }}
     where series_id in (
         -- noqa: disable=LT02
@@ -24,6 +31,24 @@ observations as (
         '{{ column.series }}'{{ ', ' if not loop.last }}
         {% endfor %}
     )
+),
+
+-- once a provider has an observation, nothing that a worse one says of it later counts
+ranked as (
+    select
+        series_id,
+        observation_value,
+        available_at,
+        loaded_at,
+        event_hour,
+        provider_rank,
+        min(provider_rank) over (
+            partition by series_id, event_hour
+            order by available_at, provider_rank
+            rows between unbounded preceding and current row
+        ) as best_rank
+    from observations
+    where event_hour >= {{ cf_market_floor() }} - 24 * {{ longest_age_days }}
 ),
 
 facts as (
@@ -39,8 +64,8 @@ facts as (
         available_at,
         loaded_at,
         observation_value as fact_value
-    from observations
-    where event_hour >= {{ cf_market_floor() }} - 24 * {{ longest_age_days }}
+    from ranked
+    where provider_rank = best_rank
 ),
 
 {{ cf_asof_intervals('facts', ['series_id']) }},
