@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from ingestion.assets import selected_assets
-from ingestion.backfill import coinbase
 from ingestion.backfill.intervals import DAY, Interval, midnight, split
 from ingestion.backfill.ledger import Entry
 from ingestion.backfill.outcome import Piece
@@ -18,7 +17,9 @@ from ingestion.destination import Warehouse
 from ingestion.errors import SettingsError
 from ingestion.extraction import Extraction
 from ingestion.http import HttpClient, Provider
-from ingestion.prices import binance_archive
+from ingestion.macro import fred, fredgraph, worldbank
+from ingestion.onchain import blockchain_com, coinmetrics, glassnode
+from ingestion.prices import binance, binance_archive, coinbase, coingecko
 
 Split = Callable[[Settings, str, Interval], Iterable[Interval]]
 Changed = Callable[[Extraction, Entry], bool]
@@ -151,6 +152,8 @@ def _source(name: str, group: str, module: BackfillModule, **options: Any) -> Ba
 
 _ALL = (
     _source("coinbase", "prices", coinbase),
+    _source("binance", "prices", binance, is_default=False),
+    _source("coingecko", "prices", coingecko, is_default=False),
     _source(
         "binance-archive",
         "prices",
@@ -161,6 +164,13 @@ _ALL = (
         changed=binance_archive.backfill_changed,
         is_default=False,
     ),
+    _source("coinmetrics", "onchain", coinmetrics),
+    _source("glassnode", "onchain", glassnode),
+    _source("blockchain_com", "onchain", blockchain_com),
+    _source("fred", "macro", fred),
+    _source("fredgraph", "macro", fredgraph),
+    # a year's figure is out about a year after it ended
+    _source("worldbank", "macro", worldbank, final=_days_ago(800)),
 )
 
 SOURCES: Mapping[str, BackfillSource] = MappingProxyType({source.name: source for source in _ALL})

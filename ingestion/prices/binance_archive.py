@@ -48,8 +48,9 @@ def provider(settings: Settings) -> Provider:
 
 
 def backfill_items(run: Extraction) -> list[str]:
-    """Return ``BTC@5`` and ``BTC@60`` for every asset; what is not listed has no file."""
-    return [f"{asset.symbol}@{minutes}" for minutes in SPELLED for asset in run.assets]
+    """Return ``BTC@5`` and ``BTC@60`` for every asset that Binance lists."""
+    listed = [asset.symbol for asset in run.assets if asset.binance_id]
+    return [f"{symbol}@{minutes}" for minutes in SPELLED for symbol in listed]
 
 
 def backfill_chunks(settings: Settings, item: str, interval: Interval) -> Iterator[Interval]:
