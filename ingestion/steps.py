@@ -24,6 +24,7 @@ from ingestion.social import stocktwits
 from ingestion.tables import (
     ARTICLES,
     ASSET_SNAPSHOTS,
+    FEED_CHECKS,
     MACRO_OBSERVATIONS,
     ONCHAIN_METRICS,
     PRICE_BARS,
@@ -63,7 +64,7 @@ _STEPS: dict[str, Step] = {
     "coinmetrics": Step("onchain", coinmetrics.provider, coinmetrics.extract, (ONCHAIN_METRICS,)),
     "fred": Step("macro", fred.provider, fred.extract, (MACRO_OBSERVATIONS,), fred.skip_reason),
     "fear_greed": Step("macro", fear_greed.provider, fear_greed.extract, (MACRO_OBSERVATIONS,)),
-    "rss": Step("news", rss.provider, rss.extract, (ARTICLES,)),
+    "rss": Step("news", rss.provider, rss.extract, (ARTICLES, FEED_CHECKS)),
     "stocktwits": Step(
         "social", stocktwits.provider, stocktwits.extract, (SOCIAL_POSTS, SOCIAL_ENGAGEMENT)
     ),
