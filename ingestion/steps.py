@@ -20,7 +20,7 @@ from ingestion.news import rss
 from ingestion.onchain import coinmetrics
 from ingestion.pipeline import Batch, State, run_pipeline
 from ingestion.prices import coinbase, coingecko
-from ingestion.social import stocktwits
+from ingestion.social import reddit, stocktwits
 from ingestion.tables import (
     ARTICLES,
     ASSET_SNAPSHOTS,
@@ -67,6 +67,13 @@ _STEPS: dict[str, Step] = {
     "rss": Step("news", rss.provider, rss.extract, (ARTICLES, FEED_CHECKS)),
     "stocktwits": Step(
         "social", stocktwits.provider, stocktwits.extract, (SOCIAL_POSTS, SOCIAL_ENGAGEMENT)
+    ),
+    "reddit": Step(
+        "social",
+        reddit.provider,
+        reddit.extract,
+        (SOCIAL_POSTS, SOCIAL_ENGAGEMENT),
+        reddit.skip_reason,
     ),
 }
 

@@ -12,12 +12,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 #: Parameters that tell where a reader came from.
 _TRACKING = frozenset(
-    """
-    fbclid gclid gclsrc dclid gbraid wbraid msclkid twclid ttclid yclid igshid igsh mc_cid mc_eid
-    _hsenc _hsmi mkt_tok cmpid cmp ocid ncid s_cid sr_share guccounter guce_referrer
-    guce_referrer_sig ref ref_src ref_url referrer rss soc_src soc_trk spm share taid tblci
-    at_medium at_campaign __source __twitter_impression usqp amp_js_v amp_gsa
-    """.split()
+    {
+        *("fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "twclid"),
+        *("ttclid", "yclid", "igshid", "igsh", "mc_cid", "mc_eid", "_hsenc", "_hsmi"),
+        *("mkt_tok", "cmpid", "cmp", "ocid", "ncid", "s_cid", "sr_share", "guccounter"),
+        *("guce_referrer", "guce_referrer_sig", "ref", "ref_src", "ref_url", "referrer"),
+        *("rss", "soc_src", "soc_trk", "spm", "share", "taid", "tblci", "at_medium"),
+        *("at_campaign", "__source", "__twitter_impression", "usqp", "amp_js_v", "amp_gsa"),
+    }
 )
 _TRACKING_PREFIXES = ("utm_", "pk_", "mtm_", "hsa_", "ga_")
 #: Parameters that tell it only with such a value; with another they may choose the page.

@@ -20,7 +20,7 @@ from ingestion.sandbox.model import (
     SandboxData,
     Snapshots,
 )
-from ingestion.sandbox.model_texts import Article, ArticleEdit, Post, User
+from ingestion.sandbox.model_texts import Article, ArticleEdit, Post, Submission, User
 from ingestion.sandbox.sample import generate_sample
 from ingestion.sandbox.server import RunningSandbox, running_sandbox, sandbox_env, serve
 
@@ -36,6 +36,7 @@ __all__ = [
     "RunningSandbox",
     "SandboxData",
     "Snapshots",
+    "Submission",
     "User",
     "create_app",
     "generate_sample",

@@ -18,6 +18,8 @@ from ingestion.sandbox import (
     coingecko,
     coinmetrics,
     fred,
+    gdelt,
+    reddit,
     rss,
     stocktwits,
 )
@@ -42,6 +44,8 @@ def create_app(data: SandboxData, *, now: datetime | None = None) -> Starlette:
             Mount("/alternative_me", routes=alternative_me.ROUTES),
             Mount("/stocktwits/api/2", routes=stocktwits.ROUTES),
             Mount("/rss", routes=rss.ROUTES),
+            Mount("/gdelt/api/v2/doc", routes=gdelt.ROUTES),
+            Mount("/reddit", routes=reddit.ROUTES),
             Route("/_sandbox/clock", _clock, methods=["GET", "POST"]),
             Route("/_sandbox/faults", _faults, methods=["POST", "DELETE"]),
         ],

@@ -29,6 +29,7 @@ PREFIX = {
     "fear_greed": "/alternative_me",
     "rss": "/rss",
     "stocktwits": "/stocktwits",
+    "reddit": "/reddit",
 }
 
 
