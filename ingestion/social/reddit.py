@@ -82,7 +82,7 @@ def _subreddit(
         try:
             posts, after_next, is_sample = _page(run, client, name, after)
         except SourceError as error:
-            if error.status not in (403, 404):
+            if error.status not in (302, 403, 404):
                 raise
             msg = f"r/{name} is private, banned or not there ({error.status})"
             remedy = "take it out of subreddits.toml or CFW_REDDIT_SUBREDDITS"

@@ -11,7 +11,7 @@ import pytest
 from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
 from ingestion.sandbox.reddit import CLIENT_ID, CLIENT_SECRET
 
-TOKEN = "/reddit/api/v1/access_token"
+ACCESS = "/reddit/api/v1/access_token"
 NEW = "/reddit/r/CryptoCurrency/new"
 GRANT = {"grant_type": "client_credentials"}
 
@@ -31,15 +31,15 @@ def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
 @pytest.fixture
 def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=sandbox.base_url) as opened:
-        answer = opened.post(TOKEN, data=GRANT, auth=(CLIENT_ID, CLIENT_SECRET)).json()
+        answer = opened.post(ACCESS, data=GRANT, auth=(CLIENT_ID, CLIENT_SECRET)).json()
         assert (answer["token_type"], answer["expires_in"]) == ("bearer", 86_400)
         opened.headers["Authorization"] = f"bearer {answer['access_token']}"
         yield opened
 
 
 def test_a_wrong_app_and_a_wrong_token_are_401(client: httpx.Client) -> None:
-    assert client.post(TOKEN, data=GRANT, auth=(CLIENT_ID, "x")).status_code == 401
-    wrong = client.post(TOKEN, data={}, auth=(CLIENT_ID, CLIENT_SECRET))
+    assert client.post(ACCESS, data=GRANT, auth=(CLIENT_ID, "x")).status_code == 401
+    wrong = client.post(ACCESS, data={}, auth=(CLIENT_ID, CLIENT_SECRET))
     assert (wrong.status_code, wrong.json()) == (200, {"error": "unsupported_grant_type"})
     assert client.get(NEW, headers={"Authorization": "bearer x"}).status_code == 401
     assert client.get("/reddit/r/nope/new").status_code == 404
@@ -78,7 +78,7 @@ def test_posts_change_with_time(sandbox: RunningSandbox, client: httpx.Client) -
         for post in (edited, removed):
             sandbox.set_clock(post.created_at + timedelta(hours=hours))
             with httpx.Client(base_url=sandbox.base_url) as fresh:
-                token = fresh.post(TOKEN, data=GRANT, auth=(CLIENT_ID, CLIENT_SECRET)).json()
+                token = fresh.post(ACCESS, data=GRANT, auth=(CLIENT_ID, CLIENT_SECRET)).json()
                 fresh.headers["Authorization"] = f"bearer {token['access_token']}"
                 page = fresh.get("/reddit/api/info", params={"id": f"{post.name},t3_zz"}).json()
             (child,) = page["data"]["children"]

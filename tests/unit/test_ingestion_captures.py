@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,5 +46,5 @@ def test_each_run_takes_what_passed_a_mark_since_the_last(age: int, gaps: list[i
 def test_spans_are_bounded_ordered_and_apart(minutes: int) -> None:
     spans = spans_due(CLOCK - minutes * MINUTE, CLOCK)
     assert all(CLOCK - WATCHED - GRACE <= after < until <= CLOCK for after, until in spans)
-    assert all(one[1] < two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] < two[0] for one, two in pairwise(spans))
     assert len(spans) <= len(MARKS)

@@ -132,7 +132,7 @@ def test_no_payload_breaks_the_parser(payload: list[Any], change: dict[str, Any]
 
 def test_without_both_keys_reddit_is_off() -> None:
     assert "CFW_REDDIT_CLIENT_ID" in str(reddit.skip_reason(Settings(reddit_client_id="x")))
-    both = Settings(reddit_client_id="x", reddit_client_secret="y")
+    both = Settings(CFW_REDDIT_CLIENT_ID="x", CFW_REDDIT_CLIENT_SECRET="y")  # noqa: S106
     assert reddit.skip_reason(both) is None
     assert set(both.secrets()) >= {"x", "y"}
     assert "'x'" not in repr(both)
