@@ -112,3 +112,24 @@ def test_copies_in_two_feeds_share_address_and_text(
     assert len({row["url"] for row in rows}) == 2
     if not own.edits:
         assert len({row["text_version"] for row in rows}) == 1, "scored once"
+
+
+def test_a_feed_that_changes_its_guids_keeps_its_addresses(
+    sandbox: RunningSandbox, sample: SandboxData, tmp_path: Path
+) -> None:
+    own = [a for a in sample.articles if a.feed == "block-courier"][-10:]
+    sandbox.set_data(replace(sample, articles=tuple(own)))
+    settings = settings_for(sandbox, tmp_path)
+    run_step("rss", settings)
+    sandbox.set_data(replace(sample, articles=tuple(replace(a, guid=f"{a.url}?new") for a in own)))
+    later = settings_for(
+        sandbox, tmp_path, CFW_NOW=(settings.clock() + timedelta(hours=1)).isoformat()
+    )
+    sandbox.set_clock(later.clock())
+    assert run_step("rss", later).rows["articles"] == 10
+    rows = raw(later, "articles")
+    assert len({row["guid"] for row in rows}) == 20
+    assert len({row["canonical_url"] for row in rows}) == 10
+    assert len({row["text_version"] for row in rows}) <= 10 + sum(bool(a.edits) for a in own)
+    again = [row for row in rows if row["guid"].endswith("?new")]
+    assert {row["available_at"] for row in again} == {later.clock()}, "no archive a second time"
