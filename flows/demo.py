@@ -21,7 +21,7 @@ from ingestion.sandbox import generate_sample, running_sandbox
 DEMO_PATH = Path("data/demo.duckdb")
 REPLAYED = timedelta(hours=48)
 CAPTURE_EVERY = timedelta(hours=6)
-CAPTURED_SOURCES = ("rss", "stocktwits")
+CAPTURED_SOURCES = ("rss", "stocktwits", "reddit")
 
 
 def run_demo(path: Path = DEMO_PATH, say: Callable[[str], None] = lambda _: None) -> PipelineReport:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ingestion.config import Settings
 from ingestion.destination import Warehouse
+from ingestion.news.feeds import Feed, feeds_of
 from ingestion.tables import TABLES
 
 #: What a raw table's rows are about: the column whose newest value tells its freshness.
@@ -15,6 +16,7 @@ EVENT_COLUMNS = {
     "onchain_metrics": "day",
     "macro_observations": "observation_date",
     "articles": "available_at",
+    "feed_checks": "checked_at",
     "social_posts": "posted_at",
     "social_engagement": "captured_at",
     "sentiment_scores": "scored_at",
@@ -57,6 +59,38 @@ def rejected_rows(settings: Settings) -> list[dict[str, Any]]:
         f"max(loaded_at) as newest from {warehouse.table('rejected_rows')} "
         "group by source, table_name, reason order by row_count desc, source, reason"
     )
+
+
+def feeds(settings: Settings) -> list[dict[str, Any]]:
+    """Return how each configured feed stands, by the newest change that its checks found."""
+    warehouse = Warehouse(settings)
+    known: dict[str, dict[str, Any]] = {}
+    if warehouse.has_table("feed_checks"):
+        table = warehouse.table("feed_checks")
+        rows = warehouse.query(
+            "select c.*, n.seen from "  # noqa: S608
+            "(select feed, max(loaded_at) as newest, "
+            f"max(case when status = 'ok' then checked_at end) as seen from {table} "
+            f"group by feed) n join {table} c on c.feed = n.feed and c.loaded_at = n.newest"
+        )
+        known = {row["feed"]: row for row in rows}
+    return [_feed(feed, known.get(feed.name, {})) for feed in feeds_of(settings)]
+
+
+def _feed(feed: Feed, row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "feed": feed.name,
+        "category": feed.category,
+        "status": row.get("status", "not read yet"),
+        "last seen": row.get("seen"),
+        "newest item": row.get("newest_published_at"),
+        "items": row.get("items"),
+        "failures": row.get("consecutive_failures"),
+        "failing since": row.get("failing_since"),
+        "error": row.get("error"),
+        "etag": row.get("etag"),
+        "last modified": row.get("last_modified"),
+    }
 
 
 def all_tables(settings: Settings) -> list[dict[str, Any]]:

@@ -135,6 +135,15 @@ class Settings(BaseSettings):
     stocktwits_base_url: str = "https://api.stocktwits.com/api/2"
     stocktwits_max_pages: int = Field(default=5, ge=1)
     feeds: CommaList = ()
+    gdelt_base_url: str = "https://api.gdeltproject.org/api/v2/doc"
+    gdelt_per_asset: bool = False
+    reddit_base_url: str = "https://oauth.reddit.com"
+    reddit_token_url: str = "https://www.reddit.com/api/v1/access_token"  # noqa: S105
+    reddit_client_id: SecretStr | None = None
+    reddit_client_secret: SecretStr | None = None
+    reddit_subreddits: CommaList = ()
+    reddit_max_pages: int = Field(default=10, ge=1, le=10)
+    stocktwits_requests_per_hour: int = Field(default=180, ge=1)
 
     requests_per_second: float | None = Field(default=None, gt=0)
     http_timeout_seconds: float = Field(default=30.0, gt=0)
@@ -258,7 +267,8 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Return every value that must not be shown."""
-        keys = (self.coingecko_api_key, self.fred_api_key, self.glassnode_api_key)
+        keys = [self.coingecko_api_key, self.fred_api_key, self.glassnode_api_key]
+        keys += [self.reddit_client_id, self.reddit_client_secret]
         password = urlsplit(self.warehouse_url).password
         known = [key.get_secret_value() for key in keys if key is not None]
         return (*known, *(dict.fromkeys((unquote(password), password)) if password else ()))

@@ -94,7 +94,8 @@ class HttpClient:
         clean_library_logs()
         self.provider = provider
         self.requests = 0
-        self.redact = Redactor(settings.secrets())
+        self._secrets = settings.secrets()
+        self.redact = Redactor(self._secrets)
         self._backoff = settings.http_backoff_seconds * provider.patience
         self._attempts = settings.http_attempts
         longest = settings.http_timeout_seconds
@@ -110,6 +111,19 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next request, as a provider asked inside an answer; never for ever."""
+        self._sleep(min(MAX_WAIT_SECONDS, max(0.0, seconds)))
+
+    def keep_secret(self, secret: str) -> None:
+        """Keep a secret that a provider handed out, such as a token, out of every message."""
+        self._secrets = (*self._secrets, secret)
+        self.redact = Redactor(self._secrets)
+
+    def post_form(self, url: str, form: Mapping[str, str], user: tuple[str, str]) -> Reply:
+        """Send a form with a user's name and password; errors and retries are those of ``get``."""
+        return self._ask(url, {}, {}, (200,), {"data": dict(form), "auth": user})
 
     def get(
         self,
@@ -132,6 +146,17 @@ class HttpClient:
         """
         url = path if "://" in path else f"{self.provider.base_url}/{path.lstrip('/')}"
         query = {**(params or {}), **(self.provider.params or {})}
+        return self._ask(url, query, dict(headers or {}), accept, {})
+
+    def _ask(
+        self,
+        url: str,
+        query: Params,
+        headers: Mapping[str, str],
+        accept: tuple[int, ...],
+        form: Mapping[str, Any],
+    ) -> Reply:
+        """Send a request until it is answered: a POST where there is a form, else a GET."""
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
             wait=self._wait,
@@ -140,7 +165,7 @@ class HttpClient:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, url, query, dict(headers or {}), accept)
+            return retrying(self._attempt, url, query, headers, accept, form)
         except _RetryableError as failure:
             raise failure.error from None
 
@@ -199,17 +224,24 @@ class HttpClient:
         return f"check CFW_{self.provider.setting} and whether the provider blocks this address"
 
     def _attempt(
-        self, url: str, query: Params, headers: Mapping[str, str], accept: tuple[int, ...]
+        self,
+        url: str,
+        query: Params,
+        headers: Mapping[str, str],
+        accept: tuple[int, ...],
+        form: Mapping[str, Any],
     ) -> Reply:
         self._limit.acquire()
         self.requests += 1
         try:
-            response = self._session.get(
+            response = self._session.request(
+                "POST" if form else "GET",
                 url,
                 params=dict(query),
                 headers=dict(headers),
                 timeout=self._timeout,
                 allow_redirects=self.provider.follow_redirects,
+                **form,
             )
         except requests.RequestException as error:
             # The library's text holds the whole URL, so only its kind is told.

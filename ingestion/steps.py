@@ -20,10 +20,11 @@ from ingestion.news import rss
 from ingestion.onchain import blockchain_com, coinmetrics, glassnode
 from ingestion.pipeline import Batch, State, run_pipeline
 from ingestion.prices import binance, coinbase, coingecko, kraken
-from ingestion.social import stocktwits
+from ingestion.social import reddit, stocktwits
 from ingestion.tables import (
     ARTICLES,
     ASSET_SNAPSHOTS,
+    FEED_CHECKS,
     MACRO_OBSERVATIONS,
     ONCHAIN_METRICS,
     PRICE_BARS,
@@ -99,9 +100,16 @@ _STEPS: dict[str, Step] = {
         "macro", worldbank.provider, worldbank.extract, (MACRO_OBSERVATIONS,), worldbank.skip_reason
     ),
     "fear_greed": Step("macro", fear_greed.provider, fear_greed.extract, (MACRO_OBSERVATIONS,)),
-    "rss": Step("news", rss.provider, rss.extract, (ARTICLES,)),
+    "rss": Step("news", rss.provider, rss.extract, (ARTICLES, FEED_CHECKS)),
     "stocktwits": Step(
         "social", stocktwits.provider, stocktwits.extract, (SOCIAL_POSTS, SOCIAL_ENGAGEMENT)
+    ),
+    "reddit": Step(
+        "social",
+        reddit.provider,
+        reddit.extract,
+        (SOCIAL_POSTS, SOCIAL_ENGAGEMENT),
+        reddit.skip_reason,
     ),
 }
 

@@ -154,6 +154,30 @@ ARTICLES = Table(
     indexes=(("available_at",), ("text_version",), ("feed", "available_at")),
 )
 
+FEED_CHECKS = Table(
+    name="feed_checks",
+    columns=(
+        _text("feed", 64),
+        _text("category", 16),
+        _time("checked_at"),
+        _text("status", 16),
+        *(_text(name, nullable=True) for name in ("etag", "last_modified")),
+        _bigint("items", nullable=True),
+        _time("newest_published_at", nullable=True),
+        _bigint("consecutive_failures"),
+        _time("failing_since", nullable=True),
+        _text("error", nullable=True),
+        *_COMMON,
+    ),
+    key=("feed", "checked_at", "loaded_at"),
+    identity=("feed",),
+    # Validators are left out: some hosts send others with every copy of the same document.
+    compared=("status", "items", "newest_published_at", "consecutive_failures", "error"),
+    within=("feed",),
+    latest="checked_at",
+    restated=False,
+)
+
 SOCIAL_POSTS = Table(
     name="social_posts",
     columns=(
@@ -284,6 +308,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         *(PRICE_BARS, ASSET_SNAPSHOTS, ONCHAIN_METRICS, MACRO_OBSERVATIONS, ARTICLES),
+        FEED_CHECKS,
         *(SOCIAL_POSTS, SOCIAL_ENGAGEMENT, SENTIMENT_SCORES, ASSET_MENTIONS, REJECTED_ROWS),
         BACKFILL_INTERVALS,
     )

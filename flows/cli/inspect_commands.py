@@ -21,18 +21,23 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: output.JsonFlag = False) -> None:
-    """Show, per raw table, how much there is, how fresh it is, and what was refused.
+    """Show, per raw table, how much there is, how fresh it is, what was refused, and the feeds.
 
     Example: `cfw status --json`
     """
     settings = Settings()
     raw = inspection.raw_tables(settings)
     rejected = inspection.rejected_rows(settings)
+    feeds = inspection.feeds(settings)
     if as_json:
-        output.show_json({"raw_tables": raw, "rejected_rows": rejected})
+        output.show_json({"raw_tables": raw, "rejected_rows": rejected, "feeds": feeds})
         return
     output.show("Raw tables", raw, as_json=False)
     output.show("Rejected rows", rejected, as_json=False)
+    # The validators are for machines; a table of them is too wide to read.
+    hidden = ("etag", "last modified")
+    shown = [{k: v for k, v in feed.items() if k not in hidden} for feed in feeds]
+    output.show("Feeds", shown, as_json=False)
 
 
 def tables(as_json: output.JsonFlag = False) -> None:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from ingestion.config import Settings
 from ingestion.errors import SettingsError
@@ -54,21 +54,3 @@ def _from_setting(entry: str) -> Feed:
         msg = f"CFW_FEEDS: {entry[:100]!r} is not name|{'/'.join(CATEGORIES)}|http address"
         raise SettingsError(msg)
     return Feed(*parts)
-
-
-def canonical_url(url: str) -> str:
-    """Return the address that two copies of an article share.
-
-    Lower-case scheme and host, no ``utm_`` parameters, no fragment, no trailing slash.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        query = [
-            (name, value)
-            for name, value in parse_qsl(parts.query, keep_blank_values=True)
-            if not name.lower().startswith("utm_")
-        ]
-    except ValueError:
-        return url.strip()
-    path = parts.path.rstrip("/")
-    return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), path, urlencode(query), ""))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -17,11 +17,14 @@ from typing import Any
 import feedparser
 
 from ingestion.config import Settings
+from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import HttpClient, Provider, Reply
-from ingestion.news.feeds import Feed, canonical_url, feeds_of
+from ingestion.news import checks
+from ingestion.news.feeds import Feed, feeds_of
+from ingestion.news.urls import canonical_url
 from ingestion.rejections import Parsed, Rejection, checked, plain_json, unique
-from ingestion.tables import ARTICLES, Row
+from ingestion.tables import ARTICLES, FEED_CHECKS, Row
 from ingestion.text import article_text, clean_text, text_hash
 from ingestion.validate import not_future, refuse, text
 
@@ -38,13 +41,24 @@ def provider(settings: Settings) -> Provider:
 
 
 def extract(run: Extraction) -> Iterator[Chunk]:
-    """Yield the articles of every feed."""
+    """Yield the articles of every feed, and what changed about the feed itself."""
     feeds = feeds_of(run.settings)
-    yield from run.each(feeds, lambda feed: _articles(run, feed), one_host=False)
+    yield from run.each(feeds, lambda feed: _checked(run, feed), one_host=False)
 
 
-def _articles(run: Extraction, feed: Feed) -> Iterator[Chunk]:
-    memory = run.state.get(feed.name, {})
+def _checked(run: Extraction, feed: Feed) -> Iterator[Chunk]:
+    """Yield a feed's articles; a failure is remembered, told in a row, and raised."""
+    memory = dict(run.state.get(feed.name, {}))
+    try:
+        yield from _articles(run, feed, memory)
+    except SourceError as error:
+        run.state[feed.name], row = checks.failed(feed, run.clock, memory, error.what)
+        if row is not None:
+            yield Chunk(FEED_CHECKS, [row])
+        raise
+
+
+def _articles(run: Extraction, feed: Feed, memory: Mapping[str, Any]) -> Iterator[Chunk]:
     headers = {
         header: memory[name]
         for header, name in (("If-None-Match", "etag"), ("If-Modified-Since", "modified"))
@@ -54,6 +68,9 @@ def _articles(run: Extraction, feed: Feed) -> Iterator[Chunk]:
     if reply.was_moved:
         run.notes.append(f"{feed.name} has moved for good; update its address")
     if reply.status == 304:
+        if healed := checks.unchanged(feed, run.clock, memory):
+            run.state[feed.name], row = healed
+            yield Chunk(FEED_CHECKS, [row])
         return
     document = _document(run.client, feed, reply)
     is_archive = not memory.get("is_known") and not _has_articles(run, feed)
@@ -61,11 +78,16 @@ def _articles(run: Extraction, feed: Feed) -> Iterator[Chunk]:
     yield from run.landed(ARTICLES, parsed, is_sample=reply.is_sample)
     # A document that broke off half way is asked for again: its end was not read.
     is_whole = not is_broken(document)
-    run.state[feed.name] = {
-        "etag": reply.headers.get("ETag") if is_whole else None,
-        "modified": reply.headers.get("Last-Modified") if is_whole else None,
-        "is_known": True,
-    }
+    published = [row["published_at"] for row in parsed.rows if row["published_at"] is not None]
+    answer = checks.Answer(
+        etag=reply.headers.get("ETag") if is_whole else None,
+        last_modified=reply.headers.get("Last-Modified") if is_whole else None,
+        items=len(document.entries),
+        newest_published_at=max(published, default=None),
+        is_sample=reply.is_sample,
+    )
+    run.state[feed.name], row = checks.answered(feed, run.clock, answer)
+    yield Chunk(FEED_CHECKS, [row])
 
 
 def probe(client: HttpClient, feed: Feed) -> int:

@@ -21,7 +21,7 @@ from ingestion.sandbox.model import (
     SandboxData,
     Snapshots,
 )
-from ingestion.sandbox.model_texts import Article, ArticleEdit, Post, User
+from ingestion.sandbox.model_texts import Article, ArticleEdit, Post, Submission, User
 from ingestion.sandbox.sample import generate_sample
 from ingestion.sandbox.server import RunningSandbox, running_sandbox, sandbox_env, serve
 
@@ -38,6 +38,7 @@ __all__ = [
     "RunningSandbox",
     "SandboxData",
     "Snapshots",
+    "Submission",
     "User",
     "create_app",
     "generate_sample",

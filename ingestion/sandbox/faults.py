@@ -22,7 +22,7 @@ REWRITES = frozenset({"malformed_json", "truncated", "replace"})
 REPEATS = frozenset({"repeat_page", "token_loop"})
 KINDS = REPLIES | REWRITES | REPEATS | {"slow", "stale"}
 
-PAGING = frozenset({"page", "max", "offset", "next_page_token"})
+PAGING = frozenset({"page", "max", "offset", "next_page_token", "after"})
 CHALLENGE = (
     "<!DOCTYPE html><html><head><title>Just a moment...</title></head>"
     "<body><h1>Checking your browser</h1></body></html>"
@@ -213,4 +213,6 @@ def _error_body(path: str, status: int) -> str | dict[str, Any]:
     if provider == "stocktwits":
         text = "Rate limit exceeded" if slow_down else "Internal server error"
         return {"response": {"status": status}, "errors": [{"message": text}]}
+    if provider == "reddit":
+        return {"message": "Too Many Requests" if slow_down else "Error", "error": status}
     return f"error {status}"

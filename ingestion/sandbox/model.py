@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.sandbox.model_texts import Article, Category, Post
+from ingestion.sandbox.model_texts import Article, Category, Post, Submission
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -183,6 +183,7 @@ class SandboxData:
     indicators: dict[str, tuple[AnnualValue, ...]] = field(default_factory=dict)
     articles: tuple[Article, ...] = ()
     posts: tuple[Post, ...] = ()
+    submissions: tuple[Submission, ...] = ()
     snapshots: dict[str, Snapshots] = field(default_factory=dict)
     is_sample: bool = False
     community_metrics: frozenset[str] = COMMUNITY_METRICS

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 Category = Literal["crypto", "market"]
 
 SECONDS_PER_HOUR = 3600
@@ -72,12 +74,48 @@ class Post:
 
     def engagement_at(self, now: datetime) -> tuple[int | None, int | None, int | None]:
         """Return (likes, reshares, replies) as counted at ``now``."""
-        share = 1.0
-        if self.growth_hours > 0:
-            age = max((now - self.created_at).total_seconds() / SECONDS_PER_HOUR, 0.0)
-            share = 1.0 - math.exp(-age / self.growth_hours)
+        share = grown(self.created_at, self.growth_hours, now)
         likes, reshares, replies = (
             None if final is None else round(final * share)
             for final in (self.likes, self.reshares, self.replies)
         )
         return likes, reshares, replies
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A post of a subreddit; ``number`` is its id, spelled in base 36 on the wire.
+
+    ``score`` and ``comments`` are final counts, which grow as those of ``Post`` do.
+    """
+
+    number: int
+    subreddit: str
+    title: str
+    selftext: str
+    author: str
+    created_at: datetime
+    score: int = 0
+    comments: int = 0
+    growth_hours: float = 0.0
+    edited_at: datetime | None = None
+    edited_text: str = ""
+    removed_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The post's name on the wire, for example t3_1abcde."""
+        return f"t3_{np.base_repr(self.number, 36).lower()}"
+
+    def counts_at(self, now: datetime) -> tuple[int, int]:
+        """Return (score, comments) as counted at ``now``."""
+        share = grown(self.created_at, self.growth_hours, now)
+        return round(self.score * share), round(self.comments * share)
+
+
+def grown(created_at: datetime, growth_hours: float, now: datetime) -> float:
+    """Return the share of its final counts that a post has at ``now``; 1 where none grow."""
+    if growth_hours <= 0:
+        return 1.0
+    age = max((now - created_at).total_seconds() / SECONDS_PER_HOUR, 0.0)
+    return 1.0 - math.exp(-age / growth_hours)

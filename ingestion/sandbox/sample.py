@@ -15,14 +15,15 @@ from ingestion.sandbox.sample_news import make_articles
 from ingestion.sandbox.sample_onchain import make_onchain
 from ingestion.sandbox.sample_posts import make_posts
 from ingestion.sandbox.sample_prices import make_bars, make_snapshots
+from ingestion.sandbox.sample_submissions import make_submissions
 
 SEED = 7
 
 
 def generate_sample(seed: int = SEED) -> SandboxData:
     """Return the sample: ten symbols over 150 days that end on 2024-06-30, UTC."""
-    prices, onchain, macro, mood, news, social, supply, annual = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)
+    prices, onchain, macro, mood, news, social, supply, annual, boards = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(9)
     )
     bars = make_bars(prices)
     return SandboxData(
@@ -33,6 +34,7 @@ def generate_sample(seed: int = SEED) -> SandboxData:
         indicators=make_indicators(annual),
         articles=make_articles(news, bars),
         posts=make_posts(social, bars),
+        submissions=make_submissions(boards),
         snapshots=make_snapshots(supply, bars),
         is_sample=True,
     )

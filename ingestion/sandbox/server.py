@@ -16,6 +16,7 @@ from ingestion.sandbox.app import create_app
 from ingestion.sandbox.catalogue import DEFAULT_SEED, read_seed
 from ingestion.sandbox.faults import FaultBoard, RequestCounter
 from ingestion.sandbox.model import SandboxData, midnight
+from ingestion.sandbox.reddit import CLIENT_ID, CLIENT_SECRET
 from ingestion.sandbox.state import SandboxState, iso
 
 HOST = "127.0.0.1"
@@ -144,11 +145,21 @@ def sandbox_env(data: SandboxData, base_url: str) -> dict[str, str]:
         "CFW_ALTERNATIVE_ME_BASE_URL": f"{base}/alternative_me",
         "CFW_STOCKTWITS_BASE_URL": f"{base}/stocktwits/api/2",
         "CFW_FEEDS": ",".join(feeds),
+        "CFW_GDELT_BASE_URL": f"{base}/gdelt/api/v2/doc",
         "CFW_SYMBOLS": ",".join(data.symbols()),
         "CFW_NOW": iso(now),
         "CFW_REQUESTS_PER_SECOND": "1000000",
         "CFW_STOCKTWITS_MAX_PAGES": "10000",
+        "CFW_STOCKTWITS_REQUESTS_PER_HOUR": "1000000",
     }
+    if data.submissions:
+        env |= {
+            "CFW_REDDIT_BASE_URL": f"{base}/reddit",
+            "CFW_REDDIT_TOKEN_URL": f"{base}/reddit/api/v1/access_token",
+            "CFW_REDDIT_CLIENT_ID": CLIENT_ID,
+            "CFW_REDDIT_CLIENT_SECRET": CLIENT_SECRET,
+            "CFW_REDDIT_SUBREDDITS": ",".join(sorted({p.subreddit for p in data.submissions})),
+        }
     # The folder's exchange is not Coinbase: what Coinbase does not list is served all the same.
     unlisted = sorted(
         set(data.symbols()) - {a.symbol for a in read_seed(DEFAULT_SEED) if a.coinbase_id}

@@ -114,6 +114,7 @@ def test_ingest_score_transform_by_hand(fed: Cli) -> None:
     assert built["tests"] > 10
     status = json.loads(fed("status", "--json").stdout)
     bars = next(row for row in status["raw_tables"] if row["table"] == "price_bars")
+    assert {feed["status"] for feed in status["feeds"]} == {"ok"}
     assert bars["rows"] > 400
     tables = json.loads(fed("tables", "--json").stdout)
     mart = next(row for row in tables if row["name"] == "ml_features_materialized")

@@ -11,7 +11,7 @@ import pytest
 from ingestion.assets import read_assets, selected_assets
 from ingestion.config import Settings
 from ingestion.errors import SettingsError, SourceError, StepReport
-from ingestion.news.feeds import canonical_url, feeds_of
+from ingestion.news.feeds import feeds_of
 
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "assets.csv"
 
@@ -146,18 +146,6 @@ def test_a_wrong_feed_is_refused(entry: str) -> None:
 def test_a_feed_named_twice_is_refused() -> None:
     with pytest.raises(SettingsError, match="twice"):
         feeds_of(Settings(feeds="x|crypto|http://a,x|market|http://b"))
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://Example.COM/A/?utm_source=rss&b=1#top", "https://example.com/A?b=1"),
-        ("https://example.com/a/", "https://example.com/a"),
-        ("http://[broken", "http://[broken"),
-    ],
-)
-def test_copies_of_an_article_share_their_address(url: str, expected: str) -> None:
-    assert canonical_url(url) == expected
 
 
 def test_a_source_error_survives_the_way_between_processes() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingestion.news import rss
 from ingestion.news.feeds import Feed
 from ingestion.rejections import Parsed
-from ingestion.social import stocktwits
+from ingestion.social import stocktwits_messages
 from ingestion.text import text_hash
 
 CLOCK = datetime(2026, 9, 7, 13, tzinfo=UTC)
@@ -138,7 +138,7 @@ MESSAGE: dict[str, Any] = {
 
 
 def messages(*payload: Any, is_archive: bool = False) -> tuple[Parsed, Parsed]:
-    return stocktwits.parse_messages(list(payload), CLOCK, is_archive=is_archive)
+    return stocktwits_messages.parse_messages(list(payload), CLOCK, is_archive=is_archive)
 
 
 def test_a_message_becomes_a_post_and_a_capture() -> None:
@@ -182,10 +182,10 @@ def test_unknown_counts_stay_unknown() -> None:
 
 
 def test_an_archive_is_known_when_it_was_posted_and_old_posts_are_not_watched() -> None:
-    old = {**MESSAGE, "created_at": (CLOCK - timedelta(hours=73)).isoformat()}
+    old = {**MESSAGE, "created_at": (CLOCK - timedelta(hours=79)).isoformat()}
     posts, captures = messages(old, is_archive=True)
     assert (
-        posts.rows[0]["available_at"] == posts.rows[0]["posted_at"] == CLOCK - timedelta(hours=73)
+        posts.rows[0]["available_at"] == posts.rows[0]["posted_at"] == CLOCK - timedelta(hours=79)
     )
     assert posts.rows[0]["is_backfilled"] is True
     assert len(captures.rows) == 1
