@@ -79,8 +79,9 @@ class Extraction:
                 logger.warning("%s", error)
                 self.failures.append(error)
                 in_a_row = in_a_row + 1 if error.provider_wide else 0
-                if error.provider_wide and error.status is None:
-                    # No answer at all, after every retry: the next part would wait as long.
+                if error.provider_wide and error.status in (None, 418, 451):
+                    # No answer after every retry, a ban, a closed country: the next part would
+                    # wait as long, or make it worse.
                     in_a_row = max(in_a_row, GIVE_UP_AFTER)
             left = len(waiting) - position - 1
             if one_host and in_a_row >= GIVE_UP_AFTER and left:
