@@ -23,7 +23,15 @@ from ingestion.redact import clean_library_logs
 from ingestion.sender import RetryableError, Sender
 from ingestion.wire import place
 
-__all__ = ["SAMPLE_HEADER", "HttpClient", "Params", "Provider", "Quota", "Reply"]
+__all__ = [
+    "MAX_WAIT_SECONDS",
+    "SAMPLE_HEADER",
+    "HttpClient",
+    "Params",
+    "Provider",
+    "Quota",
+    "Reply",
+]
 
 #: A host that says "too many" is up: it is asked this many times as often as one that fails.
 _THROTTLED_FACTOR = 3

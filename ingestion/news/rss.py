@@ -20,6 +20,7 @@ from ingestion.config import Settings
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import HttpClient, Provider, Reply
 from ingestion.news.feeds import Feed, canonical_url, feeds_of
+from ingestion.news.identity import with_stored_guids
 from ingestion.rejections import Parsed, Rejection, checked, plain_json, unique
 from ingestion.tables import ARTICLES, Row
 from ingestion.text import article_text, clean_text, text_hash
@@ -58,6 +59,7 @@ def _articles(run: Extraction, feed: Feed) -> Iterator[Chunk]:
     document = _document(run.client, feed, reply)
     is_archive = not memory.get("is_known") and not _has_articles(run, feed)
     parsed = parse_entries(document.entries, feed, run.clock, is_archive=is_archive)
+    parsed.rows = with_stored_guids(run.reader, feed.name, parsed.rows)
     yield from run.landed(ARTICLES, parsed, is_sample=reply.is_sample)
     # A document that broke off half way is asked for again: its end was not read.
     is_whole = not is_broken(document)

@@ -104,12 +104,14 @@ def _metrics(
         "ignore_forbidden_errors": "true",
         "ignore_unsupported_errors": "true",
     }
+    given: set[str] = set()
     while True:
         payload, reply = run.client.get_json("timeseries/asset-metrics", params, error_in=error_in)
         if not isinstance(payload, dict) or not isinstance(payload.get("data"), list):
             msg = "timeseries/asset-metrics answered without a list of data"
             raise run.client.error(msg, "check CFW_COINMETRICS_BASE_URL", wide=True)
         page = parse_metrics(payload["data"], symbols, metrics, run.clock)
+        given.update(row["symbol"] for row in page.rows)
         yield from run.landed(ONCHAIN_METRICS, page, is_sample=reply.is_sample)
         token = payload.get("next_page_token")
         if not token:
@@ -119,7 +121,8 @@ def _metrics(
             raise run.client.error(msg, "run it again later", wide=True)
         params["next_page_token"] = str(token)
     for asset_id in ids:
-        _advance(run, asset_id, start, last)
+        if symbols[asset_id] in given:  # an asset without a value has not been read
+            _advance(run, asset_id, start, last)
 
 
 def _advance(run: Extraction, asset_id: str, start: date, last: date) -> None:
@@ -174,7 +177,7 @@ def parse_metrics(
 def _asset_and_day(raw: Any, symbols: dict[str, str], clock: datetime) -> tuple[str, date]:
     if not isinstance(raw, dict):
         refuse("the row is not an object")
-    asset = text(raw.get("asset"), "asset")
+    asset = text(raw.get("asset"), "asset").lower()  # as every id of the catalogue
     if asset not in symbols:
         refuse(f"unknown symbol: {asset[:64]} was not asked for")
     moment = iso_time(raw.get("time"), "time")

@@ -17,6 +17,7 @@ from ingestion.config import Settings
 from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
+from ingestion.prices.holes import Holes
 from ingestion.rejections import Parsed, Rejection, checked, reject, unique
 from ingestion.tables import PRICE_BARS, Row
 from ingestion.validate import check_bar, number, refuse
@@ -55,10 +56,13 @@ def _bars(run: Extraction, asset: Asset) -> Iterator[Chunk]:
     """Yield the bars of one asset, window by window, and move its cursor along."""
     product = asset.coinbase_id or ""
     cursor = run.state.setdefault(product, {})
+    holes = Holes(cursor)
+    asked = [*(Window(*stretch) for stretch in holes.due())]
+    asked += windows(run.settings.start_of_history(), cursor, run.clock)
     gathered = Parsed()
     is_sample = False
     failure: SourceError | None = None
-    for window in windows(run.settings.start_of_history(), cursor, run.clock):
+    for window in asked:
         try:
             payload, reply = run.client.get_json(f"products/{product}/candles", _query(window))
             if not isinstance(payload, list):
@@ -72,6 +76,7 @@ def _bars(run: Extraction, asset: Asset) -> Iterator[Chunk]:
         gathered.rejections += page.rejections
         is_sample = reply.is_sample
         advance(cursor, window)
+        holes.note(*window, max((row["bar_open_at"] for row in page.rows), default=None))
         if len(gathered.rows) >= _BATCH_ROWS:
             yield from run.landed(PRICE_BARS, gathered, is_sample=is_sample)
             gathered = Parsed()
@@ -101,7 +106,12 @@ def windows(start: datetime, cursor: dict[str, str], clock: datetime) -> Iterato
         return
     known_from = datetime.fromisoformat(cursor["from"])
     known_through = datetime.fromisoformat(cursor["through"])
-    yield from _split(max(known_through - (LAG_BARS - 1) * INTERVAL, known_from), last)
+    again = known_through - (LAG_BARS - 1) * INTERVAL
+    if "seen" in cursor:
+        # Newer bars than the newest that came may be late: the same one request asks for them.
+        missing = datetime.fromisoformat(cursor["seen"]) + INTERVAL
+        again = min(again, max(missing, last - (BUCKETS - 1) * INTERVAL))
+    yield from _split(max(again, known_from), last)
     # Backwards, so that what was read stays one stretch if a window in between fails.
     yield from reversed(list(_split(first, min(known_from - INTERVAL, last))))
 
