@@ -84,8 +84,14 @@ def _series(run: Extraction, series: str, lags: dict[str, timedelta]) -> Iterato
     seen = date.fromisoformat(last_vintage) if last_vintage else None
     vintages = _vintages(run, series, seen or _FIRST_DAY)
     if vintages:
-        yield from _revisions(run, series, start, vintages, seen)
-        cursor["vintage"] = max(vintages).isoformat()
+        told = vintages == [seen]
+        for chunk in _revisions(run, series, start, vintages, seen):
+            told = told or bool(chunk.rows)
+            yield chunk
+        if told:
+            cursor["vintage"] = max(vintages).isoformat()
+        else:
+            run.notes.append(f"{series}: vintages without an observation; asked again next time")
     elif seen is None:
         yield from _latest(run, series, start, lags.get(series, lags["default"]))
     cursor["from"] = start.isoformat()

@@ -76,7 +76,8 @@ def _bars(run: Extraction, asset: Asset) -> Iterator[Chunk]:
         gathered.rejections += page.rejections
         is_sample = reply.is_sample
         advance(cursor, window)
-        holes.note(*window, max((row["bar_open_at"] for row in page.rows), default=None))
+        newest = max((row["bar_open_at"] for row in page.rows), default=None)
+        holes.note(*window, newest, is_clean=not page.rejections)
         if len(gathered.rows) >= _BATCH_ROWS:
             yield from run.landed(PRICE_BARS, gathered, is_sample=is_sample)
             gathered = Parsed()
@@ -108,9 +109,10 @@ def windows(start: datetime, cursor: dict[str, str], clock: datetime) -> Iterato
     known_through = datetime.fromisoformat(cursor["through"])
     again = known_through - (LAG_BARS - 1) * INTERVAL
     if "seen" in cursor:
-        # Newer bars than the newest that came may be late: the same one request asks for them.
-        missing = datetime.fromisoformat(cursor["seen"]) + INTERVAL
-        again = min(again, max(missing, last - (BUCKETS - 1) * INTERVAL))
+        # Newer bars than the newest that came may be late, and that one was perhaps still running
+        # in an old copy: the same one request asks for them.
+        doubtful = datetime.fromisoformat(cursor["seen"]) - (LAG_BARS - 1) * INTERVAL
+        again = min(again, max(doubtful, last - (BUCKETS - 1) * INTERVAL))
     yield from _split(max(again, known_from), last)
     # Backwards, so that what was read stays one stretch if a window in between fails.
     yield from reversed(list(_split(first, min(known_from - INTERVAL, last))))

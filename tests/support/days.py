@@ -77,9 +77,11 @@ class Days:
     def settings(self, **changes: Any) -> Settings:
         """Return settings for the sandbox as it is now."""
         start = self.sandbox.state.now - timedelta(days=20)
+        environment = self.sandbox.env()
         values = {
-            **self.sandbox.env(),
+            **environment,
             **SETTINGS,
+            "CFW_FEEDS": environment["CFW_FEEDS"].split(",")[0],
             "warehouse_url": f"duckdb:///{self.folder / 'test.duckdb'}",
             "data_dir": self.folder / "data",
             "CFW_HISTORY_START": start.isoformat(),
