@@ -179,7 +179,10 @@ class HostLedger:
         if self._connection is not None and self._owner == os.getpid():
             return self._connection
         # A connection must not cross a fork.
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise sqlite3.OperationalError(error.strerror) from None
         connection = sqlite3.connect(
             self.path, timeout=30.0, isolation_level=None, check_same_thread=False
         )
