@@ -106,7 +106,7 @@ class Extraction:
             "source": self.source,
             "table_name": rejection.table,
             "row_hash": rejection.row_hash,
-            "reason": rejection.reason,
-            "payload": rejection.payload,
+            "reason": self.client.redact(rejection.reason),
+            "payload": self.client.redact(rejection.payload),
             "is_sample": is_sample,
         }

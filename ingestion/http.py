@@ -147,7 +147,7 @@ class HttpClient:
         payload = self.decode(reply)
         hidden = error_in(payload) if error_in else None
         if hidden:
-            msg = f"{place(reply.url)} answered 200 with the error: {hidden[:200]}"
+            msg = f"{place(reply.url)} answered 200 with the error: {self.redact(hidden)[:200]}"
             raise self.error(msg, "check the request and the provider's status", wide=True)
         return payload, reply
 
@@ -161,7 +161,8 @@ class HttpClient:
             msg = f"{where} answered {reply.status} with an HTML page instead of JSON"
             raise self.error(msg, remedy, status=reply.status, wide=True)
         if start not in (b"{", b"["):
-            shown = reply.body[:80].decode("utf-8", "replace") if reply.body else "an empty body"
+            text = self.redact(reply.body[:10_000].decode("utf-8", "replace"))
+            shown = text[:80] if reply.body else "an empty body"
             msg = f"{where} answered {reply.status} with {shown!r} instead of JSON"
             raise self.error(msg, remedy, status=reply.status, wide=True)
         try:

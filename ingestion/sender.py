@@ -217,7 +217,8 @@ class Sender:
         self, gate: HostGate, response: requests.Response, body: bytes, url: str
     ) -> Exception:
         status = response.status_code
-        detail = error_text(body)
+        # Masked before it is cut: half a key is no known secret.
+        detail = error_text(self.redact(body.decode("utf-8", "replace")).encode())
         msg = f"{place(url)} answered {status}{f': {detail}' if detail else ''}"
         if status == 418 or status >= 500 or status in _PASSING:
             return self._passing(gate, response, msg)
