@@ -220,7 +220,8 @@ def test_bad_candles_are_rejected_and_the_rest_arrives(
     ]
     assert report.rows["price_bars"] >= 340
     again = run_step("coinbase", settings)
-    assert set(again.rows.values()) == {0}
+    assert again.rows == {"price_bars": 5, "rejected_rows": 0}  # those that were refused
+    assert set(run_step("coinbase", settings).rows.values()) == {0}
 
 
 def test_bad_rows_of_the_other_sources_are_rejected(
