@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from ingestion.assets import Asset
-from ingestion.http import HttpClient, Reply
+from ingestion.config import Settings
+from ingestion.http import HttpClient, Provider, Reply
 
 #: More suggestions than this confuse.
 _MOST_SUGGESTIONS = 3
@@ -20,6 +23,21 @@ class Entry:
     symbol: str
     name: str = ""
     is_active: bool = True
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Where the ids of one provider are checked.
+
+    Attributes:
+        id_field: of ``Asset``.
+        provider: how it is asked, by the settings.
+        read: returns its entries and the last answer.
+    """
+
+    id_field: str
+    provider: Callable[[Settings], Provider]
+    read: Callable[[HttpClient], tuple[list[Entry], Reply]]
 
 
 def coinbase(client: HttpClient) -> tuple[list[Entry], Reply]:
@@ -61,14 +79,63 @@ def coinmetrics(client: HttpClient) -> tuple[list[Entry], Reply]:
         params["next_page_token"] = str(token)
 
 
-def likely(asset: Asset, entries: list[Entry]) -> list[str]:
-    """Return the ids that could be the asset's: same name and symbol first, then same symbol."""
+def binance(client: HttpClient) -> tuple[list[Entry], Reply]:
+    """Return the symbols of Binance; only those against USDT carry ours."""
+    payload, reply = client.get_json("api/v3/exchangeInfo")
+    symbols = payload.get("symbols") if isinstance(payload, dict) else None
+    entries = [
+        Entry(
+            id=str(market["symbol"]),
+            symbol=str(market.get("baseAsset", "")) if market.get("quoteAsset") == "USDT" else "",
+            is_active=market.get("status", "TRADING") == "TRADING",
+        )
+        for market in _objects(symbols, "symbol")
+    ]
+    return _filled(client, entries, "api/v3/exchangeInfo"), reply
+
+
+#: Kraken's own names of assets.
+_KRAKEN = {"XBT": "BTC", "XDG": "DOGE"}
+
+
+def kraken(client: HttpClient) -> tuple[list[Entry], Reply]:
+    """Return the pairs of Kraken; errors come with status 200."""
+
+    def error_in(payload: Any) -> str | None:
+        errors = payload.get("error") if isinstance(payload, dict) else None
+        return str(errors) if errors else None
+
+    payload, reply = client.get_json("AssetPairs", error_in=error_in)
+    pairs = payload.get("result") if isinstance(payload, dict) else None
+    entries = []
+    for pair in _objects(list(pairs.values()) if isinstance(pairs, dict) else None, "altname"):
+        base, _, quote = str(pair.get("wsname", "")).partition("/")
+        symbol = _KRAKEN.get(base, base) if quote == "USD" else ""
+        is_active = pair.get("status", "online") == "online"
+        entries.append(Entry(str(pair["altname"]), symbol, is_active=is_active))
+    return _filled(client, entries, "AssetPairs"), reply
+
+
+def likely(asset: Asset, entries: list[Entry], given: str | None = None) -> list[str]:
+    """Return the ids that could be the asset's.
+
+    The id given but for its case comes first, then same name and symbol, same symbol, same name,
+    and last what is spelled alike.
+    """
+    spelled = [entry for entry in entries if given and entry.id.lower() == given.lower()]
     names = {asset.name.lower(), *(alias.lower() for alias in asset.aliases)}
     by_symbol = [entry for entry in entries if entry.symbol == asset.symbol and entry.is_active]
     by_both = [entry for entry in by_symbol if entry.name.lower() in names]
     by_name = [entry for entry in entries if entry.name and entry.name.lower() in names]
-    chosen = by_both or by_symbol or by_name
+    chosen = spelled or by_both or by_symbol or by_name
+    if not chosen and given:
+        return similar(given, [entry.id for entry in entries])
     return [entry.id for entry in chosen[:_MOST_SUGGESTIONS]]
+
+
+def similar(given: str, known: Iterable[str]) -> list[str]:
+    """Return the known ids that are spelled much like the one given."""
+    return get_close_matches(given, list(known), n=_MOST_SUGGESTIONS, cutoff=0.75)
 
 
 def _symbol(product: dict[str, Any]) -> str:

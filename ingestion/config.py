@@ -149,6 +149,11 @@ class Settings(BaseSettings):
     http_timeout_seconds: float = Field(default=30.0, gt=0)
     http_attempts: int = Field(default=4, ge=1)
     http_backoff_seconds: float = Field(default=1.0, ge=0)
+    #: Bounds of one answer, and of the wait for a host that throttles; rest of a host that fails.
+    http_total_seconds: float = Field(default=300.0, gt=0)
+    http_max_bytes: int = Field(default=128 * 2**20, ge=1)
+    http_patience_seconds: float = Field(default=300.0, ge=0)
+    http_cool_down_seconds: float = Field(default=60.0, ge=0)
     user_agent: str = "crypto-feature-warehouse/0.1 (+set CFW_USER_AGENT to name a contact)"
 
     def __init__(self, **values: Any) -> None:
@@ -267,10 +272,10 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Return every value that must not be shown."""
-        keys = [self.coingecko_api_key, self.fred_api_key, self.glassnode_api_key]
-        keys += [self.reddit_client_id, self.reddit_client_secret]
+        values = (getattr(self, name) for name in type(self).model_fields)
+        keys = [value for value in values if isinstance(value, SecretStr)]
         password = urlsplit(self.warehouse_url).password
-        known = [key.get_secret_value() for key in keys if key is not None]
+        known = [key.get_secret_value() for key in keys]
         return (*known, *(dict.fromkeys((unquote(password), password)) if password else ()))
 
     def server_environment(self) -> dict[str, str]:

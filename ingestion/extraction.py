@@ -79,9 +79,9 @@ class Extraction:
                 logger.warning("%s", error)
                 self.failures.append(error)
                 in_a_row = in_a_row + 1 if error.provider_wide else 0
-                if error.provider_wide and error.status in (None, 418):
-                    # No answer at all, after every retry: the next part would wait as long.
-                    # After a ban it would make the ban longer.
+                if error.provider_wide and error.status in (None, 418, 451):
+                    # No answer after every retry, a ban, a closed country: the next part would
+                    # wait as long, or make it worse.
                     in_a_row = max(in_a_row, GIVE_UP_AFTER)
             left = len(waiting) - position - 1
             if one_host and in_a_row >= GIVE_UP_AFTER and left:
@@ -106,7 +106,7 @@ class Extraction:
             "source": self.source,
             "table_name": rejection.table,
             "row_hash": rejection.row_hash,
-            "reason": rejection.reason,
-            "payload": rejection.payload,
+            "reason": self.client.redact(rejection.reason),
+            "payload": self.client.redact(rejection.payload),
             "is_sample": is_sample,
         }

@@ -1,8 +1,8 @@
-"""The one HTTP client: paced, retried, classified, and silent about secrets.
+"""The one HTTP client: paced, retried, bounded, classified, and silent about secrets.
 
 It is a plain ``requests`` session under ``tenacity`` and not dlt's own client, because the
-providers need what that one lacks: a rate limit per provider, the ``x-ratelimit-reset`` header,
-a cap on ``Retry-After``, failures that hide in status 200, and error texts without the URL, which
+providers need what that one lacks: limits per host that all tasks share, the providers' own
+headers, bodies that end, failures that hide in status 200, and error texts without the URL, which
 holds the key of one of them.
 """
 
@@ -11,119 +11,79 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from ingestion.config import Settings
-from ingestion.errors import SourceError
-from ingestion.redact import Redactor, clean_library_logs
-from ingestion.wire import RateLimit, asked_wait, error_text, is_loopback, place
+from ingestion.limits import MAX_WAIT_SECONDS
+from ingestion.provider import SAMPLE_HEADER, Params, Provider, Question, Quota, Reply
+from ingestion.redact import clean_library_logs
+from ingestion.sender import RetryableError, Sender
+from ingestion.wire import place
 
-#: Longest pause before another attempt, whatever a server asks for.
-MAX_WAIT_SECONDS = 120.0
-_CONNECT_SECONDS = 5.0
-SAMPLE_HEADER = "X-Cfw-Sample"
+__all__ = [
+    "MAX_WAIT_SECONDS",
+    "SAMPLE_HEADER",
+    "HttpClient",
+    "Params",
+    "Provider",
+    "Quota",
+    "Reply",
+]
 
-Params = Mapping[str, str | int | float]
-
-
-@dataclass(frozen=True)
-class Provider:
-    """How one provider wants to be asked.
-
-    Attributes:
-        name: its name in messages and rows.
-        base_url: without a trailing slash.
-        per_second: sustained requests per second.
-        headers: sent with every request.
-        params: added to every query, for example a key.
-        patience: factor on the back-off, for providers that punish quick retries.
-        follow_redirects: only where no key is sent along.
-        setting: the setting that moves the provider, for remedies.
-    """
-
-    name: str
-    base_url: str
-    per_second: float
-    setting: str
-    headers: Mapping[str, str] | None = None
-    params: Params | None = None
-    patience: float = 1.0
-    follow_redirects: bool = False
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An accepted response."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
-    was_moved: bool = False
-
-    @property
-    def is_sample(self) -> bool:
-        """Whether the sandbox made it up."""
-        return self.headers.get(SAMPLE_HEADER) == "1"
-
-
-class _RetryableError(Exception):
-    """An attempt failed in a way that may pass; carries the final error."""
-
-    def __init__(self, error: SourceError, wait: float | None = None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.wait = wait
+#: A host that says "too many" is up: it is asked this many times as often as one that fails.
+_THROTTLED_FACTOR = 3
+#: Clocks that differ by more than this are worth a note.
+MAX_SKEW_SECONDS = 300.0
 
 
 class HttpClient:
-    """Asks one provider. ``requests`` counts what was sent, retries included."""
+    """Asks one provider."""
 
     def __init__(
         self,
         settings: Settings,
         provider: Provider,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Open a session; nothing is sent."""
         clean_library_logs()
         self.provider = provider
-        self.requests = 0
-        self._secrets = settings.secrets()
-        self.redact = Redactor(self._secrets)
+        self._settings = settings
         self._backoff = settings.http_backoff_seconds * provider.patience
-        self._attempts = settings.http_attempts
-        longest = settings.http_timeout_seconds
-        self._timeout = (min(_CONNECT_SECONDS, longest), longest)
-        self._limit = RateLimit(settings.requests_per_second or provider.per_second, sleep=sleep)
         self._sleep = sleep
-        self._session = requests.Session()
-        self._session.headers.update({"User-Agent": settings.user_agent, "Accept": "*/*"})
-        self._session.headers.update(dict(provider.headers or {}))
-        # A proxy of the environment is for the outside, and looking it up costs time.
-        self._session.trust_env = not is_loopback(provider.base_url)
+        self._clock = clock
+        self._sender = Sender(settings, provider, sleep, clock)
+        self.error = self._sender.error
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, retries included."""
+        return self._sender.requests
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds that the provider's clock was ahead of ours at its last answer."""
+        return self._sender.skew
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._sender.close()
+
+    def redact(self, text: str) -> str:
+        """Return a text without the secrets known so far."""
+        return self._sender.redact(text)
+
+    def keep_secret(self, secret: str) -> None:
+        """Keep a secret that a provider handed out, such as a token, out of every message."""
+        self._sender.keep_secret(secret)
 
     def pause(self, seconds: float) -> None:
         """Wait before the next request, as a provider asked inside an answer; never for ever."""
         self._sleep(min(MAX_WAIT_SECONDS, max(0.0, seconds)))
-
-    def keep_secret(self, secret: str) -> None:
-        """Keep a secret that a provider handed out, such as a token, out of every message."""
-        self._secrets = (*self._secrets, secret)
-        self.redact = Redactor(self._secrets)
-
-    def post_form(self, url: str, form: Mapping[str, str], user: tuple[str, str]) -> Reply:
-        """Send a form with a user's name and password; errors and retries are those of ``get``."""
-        return self._ask(url, {}, {}, (200,), {"data": dict(form), "auth": user})
 
     def get(
         self,
@@ -146,27 +106,24 @@ class HttpClient:
         """
         url = path if "://" in path else f"{self.provider.base_url}/{path.lstrip('/')}"
         query = {**(params or {}), **(self.provider.params or {})}
-        return self._ask(url, query, dict(headers or {}), accept, {})
+        return self._answer(Question(url, query, dict(headers or {}), accept))
 
-    def _ask(
-        self,
-        url: str,
-        query: Params,
-        headers: Mapping[str, str],
-        accept: tuple[int, ...],
-        form: Mapping[str, Any],
-    ) -> Reply:
-        """Send a request until it is answered: a POST where there is a form, else a GET."""
+    def post_form(self, url: str, form: Mapping[str, str], user: tuple[str, str]) -> Reply:
+        """Send a form with a user's name and password; retries and errors are those of ``get``."""
+        return self._answer(Question(url, {}, {}, (200,), form=dict(form), user=user))
+
+    def _answer(self, question: Question) -> Reply:
         retrying = Retrying(
-            stop=stop_after_attempt(self._attempts),
+            stop=partial(self._is_enough, self._clock()),
             wait=self._wait,
-            retry=retry_if_exception_type(_RetryableError),
+            before_sleep=self._hold,
+            retry=retry_if_exception_type(RetryableError),
             sleep=self._sleep,
             reraise=True,
         )
         try:
-            return retrying(self._attempt, url, query, headers, accept, form)
-        except _RetryableError as failure:
+            return retrying(self._sender.attempt, question)
+        except RetryableError as failure:
             raise failure.error from None
 
     def get_json(
@@ -190,7 +147,7 @@ class HttpClient:
         payload = self.decode(reply)
         hidden = error_in(payload) if error_in else None
         if hidden:
-            msg = f"{place(reply.url)} answered 200 with the error: {hidden[:200]}"
+            msg = f"{place(reply.url)} answered 200 with the error: {self.redact(hidden)[:200]}"
             raise self.error(msg, "check the request and the provider's status", wide=True)
         return payload, reply
 
@@ -199,88 +156,61 @@ class HttpClient:
         kind = reply.headers.get("Content-Type", "").lower()
         start = reply.body.lstrip()[:1]
         where = place(reply.url)
+        remedy = self._sender.page_remedy()
         if "html" in kind or start == b"<":
             msg = f"{where} answered {reply.status} with an HTML page instead of JSON"
-            raise self.error(msg, self._page_remedy(), status=reply.status, wide=True)
+            raise self.error(msg, remedy, status=reply.status, wide=True)
         if start not in (b"{", b"["):
-            shown = reply.body[:80].decode("utf-8", "replace") if reply.body else "an empty body"
+            text = self.redact(reply.body[:10_000].decode("utf-8", "replace"))
+            shown = text[:80] if reply.body else "an empty body"
             msg = f"{where} answered {reply.status} with {shown!r} instead of JSON"
-            raise self.error(msg, self._page_remedy(), status=reply.status, wide=True)
+            raise self.error(msg, remedy, status=reply.status, wide=True)
         try:
             return json.loads(reply.body)
         except (ValueError, RecursionError) as error:
             msg = f"{where} answered {reply.status} with malformed JSON ({error})"
             raise self.error(msg, "run it again later", status=reply.status, wide=True) from None
 
-    def error(
-        self, what: str, remedy: str, *, status: int | None = None, wide: bool = False
-    ) -> SourceError:
-        """Return a ``SourceError`` of this provider without secrets."""
-        return SourceError(
-            self.provider.name, self.redact(what), remedy, status=status, provider_wide=wide
-        )
-
-    def _page_remedy(self) -> str:
-        return f"check CFW_{self.provider.setting} and whether the provider blocks this address"
-
-    def _attempt(
-        self,
-        url: str,
-        query: Params,
-        headers: Mapping[str, str],
-        accept: tuple[int, ...],
-        form: Mapping[str, Any],
-    ) -> Reply:
-        self._limit.acquire()
-        self.requests += 1
-        try:
-            response = self._session.request(
-                "POST" if form else "GET",
-                url,
-                params=dict(query),
-                headers=dict(headers),
-                timeout=self._timeout,
-                allow_redirects=self.provider.follow_redirects,
-                **form,
-            )
-        except requests.RequestException as error:
-            # The library's text holds the whole URL, so only its kind is told.
-            msg = f"{place(url)} did not answer ({type(error).__name__})"
-            remedy = f"check the network and CFW_{self.provider.setting}"
-            raise _RetryableError(self.error(msg, remedy, wide=True)) from None
-        if response.status_code in accept:
-            return Reply(
-                response.status_code,
-                response.headers,
-                response.content,
-                url,
-                was_moved=any(step.is_permanent_redirect for step in response.history),
-            )
-        raise self._refusal(response, url)
-
-    def _refusal(self, response: requests.Response, url: str) -> Exception:
-        status = response.status_code
-        detail = error_text(response.content)
-        msg = f"{place(url)} answered {status}{f': {detail}' if detail else ''}"
-        if status >= 500 or status in (408, 423, 425, 429):
-            slower = "wait, or lower CFW_REQUESTS_PER_SECOND"
-            remedy = slower if status == 429 else "run it again later"
-            failure = self.error(msg, remedy, status=status, wide=True)
-            return _RetryableError(failure, asked_wait(response.headers))
-        if 300 <= status < 400:
-            target = urlsplit(response.headers.get("Location", ""))
-            msg = f"{place(url)} has moved to {target.netloc}{target.path}"
-            return self.error(msg, f"set CFW_{self.provider.setting}", status=status, wide=True)
-        if status == 418:  # a ban: each further request makes it longer
-            wait = asked_wait(response.headers)
-            remedy = f"it has banned this address; wait {wait:.0f} s" if wait else "wait some hours"
-            return self.error(msg, remedy, status=status, wide=True)
-        wide = status in (401, 403, 451)
-        remedy = self._page_remedy() if wide else "compare the id with cfw doctor's findings"
-        return self.error(msg, remedy, status=status, wide=wide)
+    def notes(self) -> list[str]:
+        """Return what a reader should know about the answers as a whole."""
+        skew = self.skew or 0.0
+        # A replaced clock is meant to differ.
+        if self._settings.now is not None or abs(skew) <= MAX_SKEW_SECONDS:
+            return []
+        return [f"the provider's clock differs by {skew:+.0f} s; synchronise this machine's (NTP)"]
 
     def _wait(self, state: RetryCallState) -> float:
-        failure = state.outcome.exception() if state.outcome else None
-        asked = failure.wait if isinstance(failure, _RetryableError) else None
-        backoff = self._backoff * 2 ** (state.attempt_number - 1)
-        return float(min(MAX_WAIT_SECONDS, backoff if asked is None else asked))
+        """Return the seconds until the next attempt; a hold is waited out in the host's queue."""
+        failure = _failure(state)
+        return 0.0 if _is_hold(failure) else self._pause(failure, state.attempt_number)
+
+    def _hold(self, state: RetryCallState) -> None:
+        """Keep all tasks away from a host that asked for it."""
+        failure = _failure(state)
+        if _is_hold(failure):
+            failure.gate.hold(self._pause(failure, state.attempt_number), failure.error.what)
+
+    def _pause(self, failure: RetryableError, attempts: int) -> float:
+        backoff = self._backoff * 2 ** (attempts - 1)
+        return float(min(MAX_WAIT_SECONDS, backoff if failure.asked is None else failure.asked))
+
+    def _is_enough(self, started: float, state: RetryCallState) -> bool:
+        """Return whether a failed attempt was the last: by count, or by the time it would take."""
+        failure, most = _failure(state), self._settings.http_attempts
+        if not _is_hold(failure) or most == 1:
+            return state.attempt_number >= most
+        waited = self._clock() - started + self._pause(failure, state.attempt_number)
+        is_late = waited > self._settings.http_patience_seconds
+        return is_late or state.attempt_number >= most * _THROTTLED_FACTOR
+
+
+def _failure(state: RetryCallState) -> RetryableError:
+    failure = state.outcome.exception() if state.outcome else None
+    if not isinstance(failure, RetryableError):
+        msg = "only a failed attempt is followed by another"
+        raise TypeError(msg)
+    return failure
+
+
+def _is_hold(failure: RetryableError) -> bool:
+    return failure.throttled or failure.asked is not None

@@ -7,11 +7,14 @@ import re
 from urllib.parse import quote, quote_plus
 
 _IN_QUERY = re.compile(r"(?i)\b((?:api_?key|auth_token|access_token|token)=)[^&\s'\"]+")
+_BEARER = re.compile(r"(?i)\b(bearer\s+)[a-z0-9._~+/=-]{8,}")
 _MASK = "***"
+#: Shorter beginnings of a secret tell nothing, and are found in any text.
+_SHORTEST_PART = 6
 
 
 class Redactor:
-    """Replaces known secrets, and whatever looks like a key in a query string."""
+    """Replaces known secrets, and whatever looks like a key in a query or a header."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         """Remember each secret as it is and as a URL spells it."""
@@ -22,7 +25,16 @@ class Redactor:
         """Return ``text`` without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
-        return _IN_QUERY.sub(rf"\1{_MASK}", text)
+            text = _without_start_of(secret, text)
+        return _BEARER.sub(rf"\1{_MASK}", _IN_QUERY.sub(rf"\1{_MASK}", text))
+
+
+def _without_start_of(secret: str, text: str) -> str:
+    """Return a text that was cut in the middle of a secret without the part that is left."""
+    for length in range(min(len(secret), len(text)), _SHORTEST_PART - 1, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + _MASK
+    return text
 
 
 class _UrlFilter(logging.Filter):

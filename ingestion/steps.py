@@ -152,7 +152,7 @@ def run_step(name: str, settings: Settings) -> StepReport:
         rejected=extraction.rejected,
         requests=client.requests,
         seconds=time.monotonic() - started,
-        note="; ".join(extraction.notes),
+        note="; ".join([*extraction.notes, *client.notes()]),
     )
     if extraction.failures:
         failure = join_errors(name, extraction.failures)

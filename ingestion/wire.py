@@ -1,47 +1,23 @@
-"""Small parts of talking HTTP: pacing, and reading what servers say about errors and waiting."""
+"""Small parts of talking HTTP: what servers say about errors, waiting, quotas and the time."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import math
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from ingestion.provider import Quota
 
-class RateLimit:
-    """Token bucket: bursts of one second's worth, then the sustained rate."""
-
-    def __init__(
-        self,
-        per_second: float,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Start with a full bucket."""
-        self._rate = per_second
-        self._size = max(1.0, per_second)
-        self._tokens = self._size
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._last = monotonic()
-
-    def acquire(self) -> None:
-        """Take a token, waiting for it."""
-        self._refill()
-        if self._tokens < 1.0:
-            self._sleep((1.0 - self._tokens) / self._rate)
-            self._refill()
-        self._tokens -= 1.0
-
-    def _refill(self) -> None:
-        now = self._monotonic()
-        self._tokens = min(self._size, self._tokens + (now - self._last) * self._rate)
-        self._last = now
+#: Numbers above this are a moment (unix seconds), not a duration.
+_A_MOMENT = 1e9
+#: A quota that counts upwards is left alone from this share on: others may use the address too.
+_MOST_OF_A_QUOTA = 0.95
 
 
 def error_text(body: bytes) -> str:
@@ -68,28 +44,61 @@ def _message(value: Any) -> str | None:
     return None
 
 
-def asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a server asks to wait, from either header, never below 0."""
-    for name in ("Retry-After", "x-ratelimit-reset"):
+def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds a server asks to wait, from any of its headers, never below 0.
+
+    Args:
+        headers: of the refusal. A date is read against the server's own clock where it tells it.
+        now: our clock in unix seconds.
+    """
+    for name in ("Retry-After", "x-ratelimit-reset", "x-rate-limit-reset"):
         value = headers.get(name, "").strip()
-        if not value:
-            continue
-        try:
-            seconds = float(value)
-        except ValueError:
-            pass
-        else:
-            if math.isfinite(seconds):
-                return max(0.0, seconds)
-            continue
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        seconds = _seconds(value, now)
+        if seconds is None and (moment := header_time(value)) is not None:
+            seconds = moment - (header_time(headers.get("Date", "")) or now)
+        if seconds is not None:
+            return max(0.0, seconds)
     return None
+
+
+def quota_wait(headers: Mapping[str, str], quota: Quota, now: float) -> float | None:
+    """Return the seconds until a quota that is used up starts again; None while some is left."""
+    if quota.remaining:
+        left = _number(headers.get(quota.remaining, ""))
+        if left is None or left >= 1:
+            return None
+        reset = _seconds(headers.get(quota.reset, ""), now)
+        return quota.window if reset is None else max(0.0, reset)
+    used = _number(headers.get(quota.used, ""))
+    if used is None or used < _MOST_OF_A_QUOTA * quota.limit:
+        return None
+    return quota.window - now % quota.window
+
+
+def header_time(value: str) -> float | None:
+    """Return an HTTP date as unix seconds, or None."""
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(value: str) -> float | None:
+    """Return the number a header starts with: ``9``, ``96.0`` or ``10, 10;w=6``."""
+    found = re.match(r"\s*(\d+(?:\.\d+)?)\s*(?:[,;]|$)", value)
+    return float(found[1]) if found else None
+
+
+def _seconds(value: str, now: float) -> float | None:
+    """Return seconds from now; some servers write the moment instead."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    if not math.isfinite(seconds):
+        return None
+    return seconds - now if seconds > _A_MOMENT else seconds
 
 
 def place(url: str) -> str:
@@ -98,7 +107,18 @@ def place(url: str) -> str:
     return f"{parts.hostname or ''}{parts.path}"
 
 
+def host_key(url: str) -> str:
+    """Return the name under which a host's limits are kept.
+
+    A stand-in on loopback serves every provider under a path of its own, so that one counts too.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    return f"{host}/{parts.path.split('/')[1]}" if is_loopback(url) and parts.path else host
+
+
 def is_loopback(url: str) -> bool:
+    """Return whether an address is on this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -11,6 +12,10 @@ from flows.cli import output
 from flows.errors import RunError
 from ingestion.config import Settings
 from ingestion.doctor import check_ids
+
+StreamsFlag = Annotated[
+    bool, typer.Option("--streams", help="Ask for every social stream, which takes its time.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,12 +53,12 @@ def tables(as_json: output.JsonFlag = False) -> None:
     output.show("Tables", inspection.all_tables(Settings()), as_json=as_json)
 
 
-def doctor(as_json: output.JsonFlag = False) -> None:
-    """Check settings, clock, reachability, and every provider id of the assets.
+def doctor(as_json: output.JsonFlag = False, streams: StreamsFlag = False) -> None:
+    """Check settings, keys, clock, reachability, and every provider id of the assets.
 
     Example: `CFW_SYMBOLS=BTC,ETH cfw doctor`
     """
-    findings = check_ids(Settings())
+    findings = check_ids(Settings(), all_streams=streams)
     rows = [asdict(finding) for finding in findings if as_json or finding.level != "ok"]
     if as_json or rows:
         output.show("Findings", rows, as_json=as_json)

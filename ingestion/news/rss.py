@@ -22,6 +22,7 @@ from ingestion.extraction import Chunk, Extraction
 from ingestion.http import HttpClient, Provider, Reply
 from ingestion.news import checks
 from ingestion.news.feeds import Feed, feeds_of
+from ingestion.news.identity import with_stored_guids
 from ingestion.news.urls import canonical_url
 from ingestion.rejections import Parsed, Rejection, checked, plain_json, unique
 from ingestion.tables import ARTICLES, FEED_CHECKS, Row
@@ -75,6 +76,7 @@ def _articles(run: Extraction, feed: Feed, memory: Mapping[str, Any]) -> Iterato
     document = _document(run.client, feed, reply)
     is_archive = not memory.get("is_known") and not _has_articles(run, feed)
     parsed = parse_entries(document.entries, feed, run.clock, is_archive=is_archive)
+    parsed.rows = with_stored_guids(run.reader, feed.name, parsed.rows)
     yield from run.landed(ARTICLES, parsed, is_sample=reply.is_sample)
     # A document that broke off half way is asked for again: its end was not read.
     is_whole = not is_broken(document)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
+from ingestion.prices.holes import Holes
 from ingestion.prices.windows import Window, advance
 from ingestion.rejections import Parsed, Rejection, checked, reject, unique
 from ingestion.tables import PRICE_BARS, Row
@@ -56,7 +57,7 @@ class Page(NamedTuple):
 
 
 def land(
-    run: Extraction, pages: Iterator[Page], cursor: dict[str, str] | None = None
+    run: Extraction, pages: Iterator[Page], cursor: dict[str, Any] | None = None
 ) -> Iterator[Chunk]:
     """Yield the rows of pages in batches, and move the cursor along, if there is one.
 
@@ -64,6 +65,7 @@ def land(
         SourceError: a page failed; what came before it is yielded first.
     """
     gathered, is_sample = Parsed(), False
+    holes = Holes(cursor) if cursor is not None else None
     failure: SourceError | None = None
     while True:
         try:
@@ -76,9 +78,10 @@ def land(
         gathered.rows += page.parsed.rows
         gathered.rejections += page.parsed.rejections
         is_sample = page.is_sample
-        if cursor is not None:
+        if cursor is not None and holes is not None:
             newest = max((row["bar_open_at"] for row in page.parsed.rows), default=None)
-            advance(cursor, page.window, newest)
+            advance(cursor, page.window)
+            holes.note(*page.window, newest, is_clean=not page.parsed.rejections)
         if len(gathered.rows) >= _BATCH_ROWS:
             yield from run.landed(PRICE_BARS, gathered, is_sample=is_sample)
             gathered = Parsed()

@@ -123,7 +123,7 @@ def parse_markets(payload: list[Any], symbols: dict[str, str], clock: datetime) 
 def _snapshot(raw: Any, symbols: dict[str, str], clock: datetime) -> Row:
     if not isinstance(raw, dict):
         refuse("the coin is not an object")
-    coin = text(raw.get("id"), "id")
+    coin = text(raw.get("id"), "id").lower()  # as every id of the catalogue
     if coin not in symbols:
         refuse(f"unknown symbol: {coin[:64]} was not asked for")
     row: Row = {"provider": PROVIDER, "symbol": symbols[coin], "captured_at": clock}

@@ -11,6 +11,7 @@ from ingestion.config import Settings
 from ingestion.errors import SettingsError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.prices.bars import Market, Page, land
+from ingestion.prices.holes import Holes
 from ingestion.prices.windows import Grid, Window
 
 
@@ -63,10 +64,13 @@ class Exchange:
 
     def _follow(self, run: Extraction, market: Market) -> Iterator[Chunk]:
         cursor = run.state.setdefault(market.state_key, {})
+        due = Holes(cursor).due()
         start = run.settings.start_of_history()
         newer, older = Grid(market.interval, self.buckets).unread(start, cursor, run.clock)
 
         def pages() -> Iterator[Page]:
+            for stretch in due:
+                yield from self.pages(run, market, Window(*stretch), False)
             if newer is not None:
                 yield from self.pages(run, market, newer, False)
             if older is not None:

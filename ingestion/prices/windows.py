@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: Time read again on each run, so that a late correction of the newest bars is taken.
 LAG = timedelta(hours=3)
@@ -42,7 +42,7 @@ class Grid:
         return _window(ceiling, self.floor(end))
 
     def unread(
-        self, start: datetime, cursor: dict[str, str], clock: datetime
+        self, start: datetime, cursor: dict[str, Any], clock: datetime
     ) -> tuple[Window | None, Window | None]:
         """Return what to read forwards, and what to read before the first bar ever asked for.
 
@@ -65,8 +65,9 @@ class Grid:
         again = known_through - (LAG - self.interval)
         if "seen" in cursor:
             one_request = last - (self.buckets - 1) * self.interval
-            missing = datetime.fromisoformat(cursor["seen"]) + self.interval
-            again = min(again, max(missing, one_request))
+            # the newest that came was perhaps still running in an old copy
+            doubtful = datetime.fromisoformat(cursor["seen"]) - (LAG - self.interval)
+            again = min(again, max(doubtful, one_request))
         older = None
         if wanted is not None:
             older = _window(wanted.first, min(known_from - self.interval, last))
@@ -92,12 +93,10 @@ def _window(first: datetime, last: datetime) -> Window | None:
     return Window(first, last) if first <= last else None
 
 
-def advance(cursor: dict[str, str], window: Window, newest: datetime | None) -> None:
-    """Widen the cursor by a window that was read and whose newest bar opened at ``newest``."""
+def advance(cursor: dict[str, Any], window: Window) -> None:
+    """Widen the cursor by a window that was read."""
     known_from, known_through = cursor.get("from"), cursor.get("through")
     first, last = window.first.isoformat(), window.last.isoformat()
     # Equal format and zone: the text sorts as the time does.
     cursor["from"] = min(known_from, first) if known_from else first
     cursor["through"] = max(known_through, last) if known_through else last
-    if newest is not None:
-        cursor["seen"] = max(cursor.get("seen", ""), newest.isoformat())

@@ -7,12 +7,14 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import Message, Receive, Scope, Send
+
+from ingestion.sandbox import broken_bodies
 
 Rewrite = Callable[[bytes], bytes]
 App = Callable[[Scope, Receive, Send], Any]
@@ -20,7 +22,8 @@ App = Callable[[Scope, Receive, Send], Any]
 REPLIES = frozenset({"status", "html", "empty", "json_error"})
 REWRITES = frozenset({"malformed_json", "truncated", "replace"})
 REPEATS = frozenset({"repeat_page", "token_loop"})
-KINDS = REPLIES | REWRITES | REPEATS | {"slow", "stale"}
+BODIES = frozenset({"reset", "truncated_gzip", "endless", "skew"})
+KINDS = REPLIES | REWRITES | REPEATS | BODIES | {"slow", "stale"}
 
 PAGING = frozenset({"page", "max", "offset", "next_page_token", "after"})
 CHALLENGE = (
@@ -34,7 +37,8 @@ class Fault:
     """One fault: what happens to requests whose path starts with ``prefix``.
 
     ``times`` is how many requests are still to be hit, None for all; ``contains`` narrows it to
-    query strings that contain the text.
+    query strings that contain the text. ``retry_after`` is seconds or an HTTP date; ``headers``
+    are added to a ``status`` reply.
     """
 
     prefix: str
@@ -42,11 +46,12 @@ class Fault:
     times: int | None = 1
     contains: str = ""
     status: int = 503
-    retry_after: float | None = None
+    retry_after: float | str | None = None
     body: str | dict[str, Any] | list[Any] | None = None
     seconds: float = 1.0
     hours: float = 24.0
     rewrite: Rewrite | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -134,6 +139,9 @@ async def apply(fault: Fault, app: App, scope: Scope, receive: Receive, send: Se
     if fault.kind in REWRITES:
         await _rewritten(fault, app, scope, receive, send)
         return
+    if fault.kind in BODIES:
+        await _broken(fault, app, scope, receive, send)
+        return
     if fault.kind == "slow":
         await asyncio.sleep(fault.seconds)
     elif fault.kind == "stale":
@@ -143,6 +151,17 @@ async def apply(fault: Fault, app: App, scope: Scope, receive: Receive, send: Se
         kept = [(key, value) for key, value in pairs if key not in PAGING]
         scope["query_string"] = urlencode(kept).encode()
     await app(scope, receive, send)
+
+
+async def _broken(fault: Fault, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    if fault.kind == "reset":
+        await broken_bodies.reset(app, scope, receive, send)
+    elif fault.kind == "truncated_gzip":
+        await broken_bodies.truncated_gzip(app, scope, receive, send)
+    elif fault.kind == "endless":
+        await broken_bodies.endless(app, scope, receive, send, fault.seconds)
+    else:
+        await broken_bodies.skewed(app, scope, receive, send, fault.hours)
 
 
 async def _reply(fault: Fault, path: str, send: Send) -> None:
@@ -155,7 +174,10 @@ async def _reply(fault: Fault, path: str, send: Send) -> None:
         content_type, body = b"text/html; charset=utf-8", _encoded(fault.body, CHALLENGE)
     headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
     if fault.retry_after is not None:
-        headers.append((b"retry-after", f"{fault.retry_after:g}".encode()))
+        asked = fault.retry_after
+        text = asked if isinstance(asked, str) else f"{asked:g}"
+        headers.append((b"retry-after", text.encode()))
+    headers += [(name.encode(), value.encode()) for name, value in fault.headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

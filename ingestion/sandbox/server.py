@@ -79,7 +79,12 @@ def running_sandbox(
     listener = _listener(port)
     app = create_app(data, now=now)
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        app,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        date_header=False,  # the sandbox sets its own
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(
@@ -104,7 +109,9 @@ def serve(data: SandboxData, *, port: int, now: datetime | None = None, host: st
     if host not in LOOPBACK:
         msg = f"the sandbox serves only this machine, not {host}: use {HOST}"
         raise ValueError(msg)
-    uvicorn.run(create_app(data, now=now), host=host, port=port, log_level="warning")
+    uvicorn.run(
+        create_app(data, now=now), host=host, port=port, log_level="warning", date_header=False
+    )
 
 
 def _listener(port: int) -> socket.socket:
@@ -149,6 +156,7 @@ def sandbox_env(data: SandboxData, base_url: str) -> dict[str, str]:
         "CFW_SYMBOLS": ",".join(data.symbols()),
         "CFW_NOW": iso(now),
         "CFW_REQUESTS_PER_SECOND": "1000000",
+        "CFW_HTTP_COOL_DOWN_SECONDS": "0",
         "CFW_STOCKTWITS_MAX_PAGES": "10000",
         "CFW_STOCKTWITS_REQUESTS_PER_HOUR": "1000000",
     }

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from ingestion.sandbox import faults
+from ingestion.sandbox.broken_bodies import date_header
 from ingestion.sandbox.catalogue import Catalogue, build_catalogue
 from ingestion.sandbox.faults import App, FaultBoard, RequestCounter
 from ingestion.sandbox.model import SandboxData, aware
@@ -53,8 +54,7 @@ class SandboxMiddleware:
         query = scope["query_string"].decode("latin-1")
         self.state.requests.record(scope["path"], query)
         scope["cfw_now"] = self.state.now
-        if self.state.data.is_sample:
-            send = _marked(send)
+        send = _marked(send, is_sample=self.state.data.is_sample)
         fault = self.state.faults.take(scope["path"], query)
         if fault is None:
             await self.app(scope, receive, send)
@@ -62,10 +62,17 @@ class SandboxMiddleware:
             await faults.apply(fault, self.app, scope, receive, send)
 
 
-def _marked(send: Send) -> Send:
+def _marked(send: Send, *, is_sample: bool) -> Send:
+    """Add the time, which a fault may have set, and the mark of sample data."""
+
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], (SAMPLE_HEADER, b"1")]}
+            headers = list(message["headers"])
+            if all(name != b"date" for name, _ in headers):
+                headers.append(date_header())
+            if is_sample:
+                headers.append((SAMPLE_HEADER, b"1"))
+            message = {**message, "headers": headers}
         await send(message)
 
     return marked

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -172,3 +174,40 @@ def test_only_loopback_is_served() -> None:
         serve(generate_sample(), port=1, host="0.0.0.0")  # noqa: S104
     with pytest.raises(ValueError, match="no time zone"):
         running_sandbox(generate_sample(), now=datetime(2024, 6, 1)).__enter__()  # noqa: DTZ001
+
+
+def test_bodies_that_break_off_or_never_end(sandbox: RunningSandbox, client: httpx.Client) -> None:
+    whole = client.get(PRODUCTS).content
+    sandbox.faults.add(PRODUCTS, "reset")
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.get(PRODUCTS)
+    sandbox.faults.add(PRODUCTS, "truncated_gzip")
+    with client.stream("GET", PRODUCTS) as answer:
+        assert answer.headers["content-encoding"] == "gzip"
+        packed = b"".join(answer.iter_raw())
+    assert 0 < len(zlib.decompressobj(31).decompress(packed)) < len(whole)
+    sandbox.faults.add(PRODUCTS, "endless", seconds=0.2)
+    started = time.monotonic()
+    assert client.get(PRODUCTS).content.rstrip() == whole
+    assert time.monotonic() - started >= 0.2
+
+
+def test_the_date_is_the_real_one_unless_it_is_skewed(
+    sandbox: RunningSandbox, client: httpx.Client
+) -> None:
+    def skew() -> float:
+        (told,) = client.get(PRODUCTS).headers.get_list("date")
+        return (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
+
+    assert abs(skew()) < 60
+    sandbox.faults.add(PRODUCTS, "skew", hours=2.0)
+    assert abs(skew() - 7200) < 60
+
+
+def test_headers_and_a_date_to_wait_for(sandbox: RunningSandbox, client: httpx.Client) -> None:
+    asked = "Fri, 31 Dec 2027 23:59:59 GMT"
+    options = {"retry_after": asked, "headers": {"x-ratelimit-remaining": "0"}}
+    sandbox.faults.add(PRODUCTS, "status", status=429, **options)
+    answer = client.get(PRODUCTS)
+    assert answer.headers["retry-after"] == asked
+    assert answer.headers["x-ratelimit-remaining"] == "0"

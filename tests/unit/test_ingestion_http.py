@@ -8,48 +8,11 @@ from email.utils import format_datetime
 
 import pytest
 
+from ingestion.provider import STANDARD_QUOTAS
 from ingestion.redact import Redactor, clean_library_logs
-from ingestion.wire import RateLimit, asked_wait, error_text, is_loopback, place
+from ingestion.wire import asked_wait, error_text, host_key, is_loopback, place, quota_wait
 
-
-class Clock:
-    """A clock that sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-def test_the_sustained_rate_is_kept() -> None:
-    clock = Clock()
-    limit = RateLimit(5.0, clock, clock.sleep)
-    for _ in range(55):
-        limit.acquire()
-    assert clock.now == pytest.approx(10.0)
-
-
-def test_a_slow_provider_gets_one_request_at_a_time() -> None:
-    clock = Clock()
-    limit = RateLimit(0.05, clock, clock.sleep)
-    limit.acquire()
-    limit.acquire()
-    assert clock.slept == [pytest.approx(20.0)]
-
-
-def test_a_pause_earns_no_more_than_a_second_of_requests() -> None:
-    clock = Clock()
-    limit = RateLimit(2.0, clock, clock.sleep)
-    clock.now += 1000
-    for _ in range(3):
-        limit.acquire()
-    assert sum(clock.slept) == pytest.approx(0.5)
+NOON = 1_700_000_000.0
 
 
 @pytest.mark.parametrize(
@@ -59,18 +22,46 @@ def test_a_pause_earns_no_more_than_a_second_of_requests() -> None:
         ({"Retry-After": "7"}, 7.0),
         ({"Retry-After": "-1"}, 0.0),
         ({"x-ratelimit-reset": "3"}, 3.0),
+        ({"x-rate-limit-reset": "4"}, 4.0),
+        ({"x-ratelimit-reset": str(NOON + 8)}, 8.0),
         ({"Retry-After": "soon", "x-ratelimit-reset": "4"}, 4.0),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "nan"}, None),
     ],
 )
 def test_what_a_server_asks_to_wait(headers: dict[str, str], expected: float | None) -> None:
-    assert asked_wait(headers) == expected
+    assert asked_wait(headers, NOON) == expected
 
 
 def test_a_date_to_wait_for() -> None:
-    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert asked_wait({"Retry-After": moment}) == pytest.approx(30, abs=3)
+    moment = datetime.fromtimestamp(NOON, UTC)
+    headers = {"Retry-After": format_datetime(moment + timedelta(seconds=30), usegmt=True)}
+    assert asked_wait(headers, NOON) == 30
+    assert asked_wait(headers, NOON + 60) == 0
+    # Against the server's own clock, where it tells it: ours may be wrong.
+    headers["Date"] = format_datetime(moment + timedelta(seconds=10), usegmt=True)
+    assert asked_wait(headers, NOON - 3600) == 20
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, []),
+        ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": "5"}, []),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "5"}, [5.0]),
+        ({"x-ratelimit-remaining": "0, 0;w=20", "x-ratelimit-reset": "5"}, [5.0]),
+        ({"x-ratelimit-remaining": "0.0", "x-ratelimit-reset": "417"}, [417.0]),
+        ({"x-ratelimit-remaining": "0"}, [60.0]),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(NOON + 9)}, [9.0]),
+        ({"x-ratelimit-remaining": "many", "x-ratelimit-reset": "5"}, []),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "12"}, [12.0]),
+        ({"x-mbx-used-weight-1m": "5600"}, []),
+        ({"x-mbx-used-weight-1m": "5800"}, [60.0 - NOON % 60]),
+    ],
+)
+def test_what_the_quota_headers_ask(headers: dict[str, str], expected: list[float]) -> None:
+    waits = [quota_wait(headers, quota, NOON) for quota in STANDARD_QUOTAS]
+    assert [wait for wait in waits if wait is not None] == expected
 
 
 @pytest.mark.parametrize(
@@ -118,3 +109,6 @@ def test_hosts() -> None:
     assert is_loopback("http://localhost/x")
     assert not is_loopback("https://example.com")
     assert place("https://example.com/a/b?api_key=1") == "example.com/a/b"
+    assert host_key("https://api.example.com/v1/x?key=1") == "api.example.com"
+    assert host_key("https://api.example.com:8443/v1") == "api.example.com:8443"
+    assert host_key("http://127.0.0.1:8000/coinbase/products") == "127.0.0.1:8000/coinbase"
