@@ -1,4 +1,4 @@
-"""The trained head: plain numbers in a JSON file that names the data and the encoder behind them."""
+"""The trained head: plain numbers in a JSON file that names its training data and encoder."""
 
 import hashlib
 import json

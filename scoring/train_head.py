@@ -147,7 +147,7 @@ def train(spec: ModelSpec, data: str = DATA) -> Head:
     from threadpoolctl import threadpool_limits
 
     folder = encoder_folder(spec.package)
-    settings = ScoringSettings(_env_file=None, device="cpu", threads=1)
+    settings = ScoringSettings.model_construct(device="cpu", threads=1)  # whatever the environment
     encoder = load_encoder(spec, folder, settings)
     examples = read_examples(SCORING / data)
     x = encoder.embed([example.text for example in examples])
