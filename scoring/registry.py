@@ -39,15 +39,19 @@ class ModelSpec(_Frozen):
     """Everything the project knows about one model.
 
     Attributes:
+        encoder: Name of the encoder that an embedding model sits on.
+        head: File of an embedding model's head, relative to the scoring package.
         labels: The classes in index order; empty for a lexicon.
         max_length: Tokens the model was trained on; longer texts are cut.
         routes: The texts it scores: article categories, and `posts`.
     """
 
     key: str = Field(pattern=r"^[a-z0-9_]+$")
-    kind: Literal["transformer", "lexicon"]
+    kind: Literal["transformer", "lexicon", "embedding"]
     id: str = Field(min_length=1, max_length=96)
     package: str = ""
+    encoder: str = ""
+    head: str = ""
     revision: str = Field(default="", max_length=64)
     licence: str = Field(min_length=1)
     enabled: bool = False
@@ -63,6 +67,9 @@ class ModelSpec(_Frozen):
                 msg = f"model {self.key}: a lexicon needs the name of its package"
                 raise ValueError(msg)
             return self
+        if self.kind == "embedding" and not (self.package and self.encoder and self.head):
+            msg = f"model {self.key}: an embedding model needs a package, an encoder and a head"
+            raise ValueError(msg)
         meanings = [label.meaning for label in self.labels]
         if len(set(meanings)) != len(meanings) or not {"negative", "positive"} <= set(meanings):
             msg = f"model {self.key}: labels must mean positive and negative once each"
@@ -74,7 +81,11 @@ class ModelSpec(_Frozen):
 
     @property
     def pinned_revision(self) -> str:
-        """The revision that scores carry: the hub commit, or the lexicon's package version."""
+        """The revision that scores carry.
+
+        The hub's commit, a lexicon's package version, or an embedding model's encoder version
+        and short hash of its head.
+        """
         return version(self.package) if self.kind == "lexicon" else self.revision
 
     def class_index(self, meaning: Meaning) -> int | None:

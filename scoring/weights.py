@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoring.config import ScoringSettings
+from scoring.embedding import encoder_folder
+from scoring.embedding import load as load_embedding
 from scoring.errors import ModelRefused, ScoringError, WeightsUnavailable
 from scoring.registry import ModelSpec, Registry, load_registry
 from scoring.scorer import Scorer
@@ -42,13 +44,19 @@ class ModelRow:
 def find_weights(spec: ModelSpec, settings: ScoringSettings) -> Path | None:
     """Return the folder with this model's weights, or None.
 
-    A folder `<models_dir>/<key>` wins; else the pinned revision in the hub cache is taken.
+    A folder `<models_dir>/<key>` wins; else the pinned revision in the hub cache is taken. An
+    embedding model's encoder always lies inside its package.
 
     Raises:
         ModelRefused: The local folder says that it holds another revision.
     """
     if spec.kind == "lexicon":
         return None
+    if spec.kind == "embedding":
+        try:
+            return encoder_folder(spec.package)
+        except WeightsUnavailable:
+            return None
     if settings.models_dir is not None:
         folder = settings.models_dir / spec.key
         if (folder / "config.json").is_file():
@@ -68,13 +76,18 @@ def pull(spec: ModelSpec, settings: ScoringSettings) -> Path | None:
     """Fetch a model's pinned weights into `models_dir`, else into the hub cache.
 
     Returns:
-        The folder with the weights; None for a lexicon, which ships inside its package.
+        The folder with the weights; None for a lexicon or an embedding model, which ship inside
+        their packages.
 
     Raises:
-        WeightsUnavailable: No revision is pinned, or the hub cannot be reached or refuses.
+        WeightsUnavailable: No revision is pinned, the hub cannot be reached or refuses, or the
+            package that carries the weights is not installed.
         ModelRefused: What arrived is not the model of the registry.
     """
     if spec.kind == "lexicon":
+        return None
+    if spec.kind == "embedding":
+        encoder_folder(spec.package)
         return None
     if not spec.revision:
         msg = f"{spec.key} has no revision: pin the commit of {spec.id} in the model registry"
@@ -130,6 +143,8 @@ def load_scorer(spec: ModelSpec, settings: ScoringSettings) -> Scorer:
     """
     if spec.kind == "lexicon":
         return VaderScorer(spec)
+    if spec.kind == "embedding":
+        return _proved(load_embedding(spec, settings), spec)
     folder = find_weights(spec, settings)
     if folder is None:
         msg = (
@@ -137,7 +152,10 @@ def load_scorer(spec: ModelSpec, settings: ScoringSettings) -> Scorer:
             f"fetch them with: cfw models pull {spec.key}"
         )
         raise WeightsUnavailable(msg)
-    scorer = load_transformer(spec, folder, settings)
+    return _proved(load_transformer(spec, folder, settings), spec)
+
+
+def _proved(scorer: Scorer, spec: ModelSpec) -> Scorer:
     wrong = golden_failures(scorer, spec)
     if wrong:
         msg = f"{spec.key}: golden sentences fail, so it is refused: {'; '.join(wrong)}"
@@ -190,6 +208,8 @@ def build_scorers(
             absent = isinstance(error, WeightsUnavailable)
             reason = f"no weights of {spec.id} on this machine" if absent else str(error)
             remedy = f"cfw models {'pull' if absent else 'check'} {spec.key}"
+            if absent and spec.kind == "embedding":
+                remedy = "make setup"  # its weights come with a package, not from the hub
             missing.append(MissingModel(spec.key, spec.id, reason, remedy))
     return scorers, missing
 
@@ -202,7 +222,8 @@ def _row(spec: ModelSpec, settings: ScoringSettings) -> ModelRow:
         folder, status = None, str(error)
     if folder is not None:
         path = str(folder)
-        status = "present" if list(folder.glob("*.safetensors")) else "no safetensors"
+        here = "in the package" if spec.kind == "embedding" else "present"
+        status = here if list(folder.glob("*.safetensors")) else "no safetensors"
     elif spec.kind == "transformer" and not spec.revision:
         status = "needs a pinned revision"
     routes = ",".join(spec.routes)

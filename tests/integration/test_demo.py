@@ -45,4 +45,10 @@ def test_the_demo_builds_a_mart_and_a_second_one_changes_nothing(tmp_path: Path)
     assert mart.symbol.nunique() >= 8
     recent = mart[mart.timestamp_iso == mart.timestamp_iso.max()]
     assert recent.crypto_sentiment_count.gt(0).any()
+    scored = mart.avg_minilm_score.dropna()
+    assert len(scored) > 0, "the embedded model needs no download"
+    assert scored.between(-1, 1).all()
+    assert scored.nunique() > 10
+    lexicon_only = mart[mart.avg_minilm_score.isna()].crypto_sentiment_count.fillna(0)
+    assert lexicon_only.eq(0).all(), "every text the lexicon scored, the embedded model scored"
     assert mart.social_total_engagement.gt(0).any()

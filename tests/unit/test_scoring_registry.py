@@ -38,18 +38,19 @@ def test_the_built_in_models_are_wired_as_documented() -> None:
         "vader": [],
         "cryptobert": [("Bearish", "negative"), ("Neutral", "neutral"), ("Bullish", "positive")],
         "finbert": [("positive", "positive"), ("negative", "negative"), ("neutral", "neutral")],
+        "minilm": [(name, name) for name in ("negative", "neutral", "positive")],
         "kk08_cryptobert": [("LABEL_0", "negative"), ("LABEL_1", "positive")],
     }
     assert registry.get("cryptobert").max_length == 128
     assert registry.get("finbert").max_length == 512
 
 
-def test_every_route_has_the_lexicon_and_one_enabled_model() -> None:
+def test_every_route_has_one_enabled_model_of_each_kind() -> None:
     enabled = load_registry().selected()
-    assert [model.key for model in enabled] == ["vader", "cryptobert", "finbert"]
+    assert [model.key for model in enabled] == ["vader", "cryptobert", "finbert", "minilm"]
     for route in ("crypto", "market", "posts"):
         readers = [model.kind for model in enabled if route in model.routes]
-        assert sorted(readers) == ["lexicon", "transformer"]
+        assert sorted(readers) == ["embedding", "lexicon", "transformer"]
 
 
 def test_enabled_transformers_are_pinned_to_a_commit_and_have_golden_sentences() -> None:
@@ -80,6 +81,7 @@ def test_unknown_names_list_the_known_ones() -> None:
         (MODEL.replace('meaning = "positive"', 'meaning = "bullish"'), "meaning"),
         (MODEL.replace('routes = ["crypto"]', "routes = []"), "routes"),
         (MODEL + "surprise = 1", "surprise"),
+        (MODEL.replace("transformer", "embedding"), "needs a package, an encoder and a head"),
         (MODEL.replace("transformer", "lexicon"), "needs the name of its package"),
         ("[[models]", "cannot use the model registry"),
         ("", "models"),

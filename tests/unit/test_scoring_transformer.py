@@ -242,9 +242,9 @@ def test_golden_sentences_decide_whether_a_model_may_score(tmp_path: Path) -> No
     ]
 
 
-def test_without_weights_the_lexicon_runs_and_the_rest_is_told(tmp_path: Path) -> None:
+def test_without_weights_the_models_of_packages_run_and_the_rest_is_told(tmp_path: Path) -> None:
     scorers, missing = build_scorers(local(tmp_path))
-    assert [scorer.model_id for scorer in scorers] == ["vader"]
+    assert [scorer.model_id for scorer in scorers] == ["vader", "cfw/minilm-head"]
     assert [gone.remedy for gone in missing] == [
         "cfw models pull cryptobert",
         "cfw models pull finbert",
