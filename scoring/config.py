@@ -20,8 +20,9 @@ class ScoringSettings(BaseSettings):
         offline: Forbid `pull` to use the network. Scoring itself never uses it.
         device: Where the transformers run; `auto` takes a GPU when there is one.
         threads: CPU threads of torch; empty leaves torch's own choice.
-        batch_tokens: Padded tokens per batch, the bound on memory.
-        precision: Number format of weights and activations; the softmax is always float32.
+        batch_tokens: Tokens per batch, the bound on memory; empty takes what is fast on the device.
+        precision: Number format of weights and activations; the softmax is always float32. `auto`
+            takes bfloat16 where the hardware computes it, else float32; `int8` is for CPUs.
         score_chunk: Texts scored between two loads: what a kill can lose at most.
     """
 
@@ -39,8 +40,8 @@ class ScoringSettings(BaseSettings):
     offline: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(default=None, ge=1)
-    batch_tokens: int = Field(default=8192, ge=512)
-    precision: Literal["float32", "bfloat16"] = "float32"
+    batch_tokens: int | None = Field(default=None, ge=512)
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     score_chunk: int = Field(default=500, ge=1)
 
     def selected_models(self) -> tuple[str, ...]:
