@@ -20,6 +20,7 @@ EVENT_COLUMNS = {
     "sentiment_scores": "scored_at",
     "asset_mentions": "loaded_at",
     "rejected_rows": "loaded_at",
+    "scoring_failures": "failed_at",
 }
 
 

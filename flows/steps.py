@@ -7,16 +7,11 @@ from datetime import datetime
 
 from flows.dbt import DbtReport, run_dbt, transform_vars
 from flows.errors import RunError
-from ingestion.assets import read_assets
+from flows.scoring import ScoringWorker
 from ingestion.config import Settings
 from ingestion.destination import Warehouse
 from ingestion.steps import STEPS
-from scoring.config import ScoringSettings
-from scoring.mentions import AssetNames, MentionFinder
-from scoring.registry import load_registry
-from scoring.weights import build_scorers
-from scoring.work import Progress, ScoringReport
-from scoring.work import run as run_scoring
+from scoring.report import Progress, ScoringReport
 
 GROUPS = tuple(dict.fromkeys(STEPS.values()))
 
@@ -46,25 +41,11 @@ def score(
     limit: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ScoringReport:
-    """Score every text that is not scored yet and look for the assets it mentions."""
-    scoring = ScoringSettings()
-    registry = load_registry(scoring.models_file)
-    scorers, missing = build_scorers(scoring, registry)
-    names = [
-        AssetNames(asset.symbol, asset.name, asset.aliases, asset.is_ordinary_word)
-        for asset in read_assets(settings.assets_path)
-    ]
-    return run_scoring(
-        Warehouse(settings),
-        scorers,
-        MentionFinder(names),
-        now=settings.clock(),
-        limit=limit,
-        on_progress=on_progress,
-        missing=missing,
-        registry=registry,
-        chunk_size=scoring.score_chunk,
-    )
+    """Score every text that is not scored yet and look for the assets it mentions.
+
+    The caller holds the run lock.
+    """
+    return ScoringWorker(settings, is_alone=True).score(limit=limit, on_progress=on_progress)
 
 
 def transform(

@@ -127,10 +127,10 @@ class Encoder:
         The first tokens go in blocks of one size, for the same reason as `rows`.
         """
         count = len(first)
-        blocks = functional.pad(first, (0, 0, 0, -count % FIRST_ROWS)).split(FIRST_ROWS)
+        blocks = _blocks(functional.pad(first, (0, 0, 0, -count % FIRST_ROWS)))
         queries = torch.cat([self._last.query(block) for block in blocks])
         attended = self._attend_first(queries, self._last.inputs(x), runs)
-        found = zip(attended.split(FIRST_ROWS), blocks, strict=True)
+        found = zip(_blocks(attended), blocks, strict=True)
         logits = [self._classify(self._last.feed(rows, block).float()) for rows, block in found]
         return torch.cat(logits)[:count]
 
@@ -203,6 +203,10 @@ def quantized(model: Any, calibration: Sequence[Sequence[int]]) -> Encoder:
         return QuantizedLinear(next(left), behind_gelu=role == "down")
 
     return Encoder(model, torch.bfloat16, make)
+
+
+def _blocks(rows: Tensor) -> tuple[Tensor, ...]:
+    return torch.split(rows, FIRST_ROWS)
 
 
 def _runs(lengths: Iterable[int]) -> Iterable[tuple[int, int, int]]:

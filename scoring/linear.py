@@ -5,6 +5,7 @@ the layout the unit wants and apply bias, GELU and the residual while the result
 called plainly, torch reorders the weights and passes over memory again for each of the three.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,9 @@ GELU_MINIMUM = -0.17
 # How much of the difference in size between input channels moves into the weights (SmoothQuant).
 SMOOTHING = 0.5
 _TINY = 1e-6
+
+#: An elementwise operation after a product, with its numbers and its variant.
+_Operator = tuple[str, list[float], str]
 
 
 class Linear(Protocol):
@@ -51,7 +55,7 @@ class PackedLinear:
         if residual is not None:
             out: Tensor = ops._linear_pointwise.binary(x, residual, self._weight, self._bias, "add")
             return out
-        after = ("gelu", [], "none") if self._gelu else ("none", [], "")
+        after: _Operator = ("gelu", [], "none") if self._gelu else ("none", [], "")
         out = ops._linear_pointwise(x, self._weight, self._bias, *after)
         return out
 
@@ -119,12 +123,12 @@ class QuantizedLinear:
         given = (whole, self.code.step, self.code.zero, self._weight, self._steps, self._zeros)
         kind = torch.bfloat16
         if residual is not None:
-            add = (1.0, 0, "add", 1.0, "none", [], "")
+            add: tuple[Any, ...] = (1.0, 0, "add", 1.0, "none", [], "")
             out: Tensor = ops.qlinear_pointwise.binary(
                 *given, residual, self._bias, 1.0, 0, kind, *add
             )
             return out
-        after = ("gelu", [], "none") if self._gelu else ("none", [], "")
+        after: _Operator = ("gelu", [], "none") if self._gelu else ("none", [], "")
         step, zero = 1.0, 0
         if self.next_code is not None:
             step, zero, kind = self.next_code.step, self.next_code.zero, torch.uint8
@@ -138,9 +142,8 @@ class QuantizedLinear:
 
 def has_packed_operators() -> bool:
     """Say whether this build of torch has the packed operators."""
-    return torch.backends.mkldnn.is_available() and hasattr(
-        torch.ops.mkldnn, "_reorder_linear_weight"
-    )
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
 
 
 def has_quantized_operators() -> bool:
@@ -154,8 +157,8 @@ def has_quantized_operators() -> bool:
 def has_fast_bfloat16(device: str) -> bool:
     """Say whether bfloat16 is computed by the hardware itself, so that it is faster."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: dict[str, Any] = torch.cpu.get_capabilities()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities: Mapping[str, Any] = torch.cpu.get_capabilities()
     return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
