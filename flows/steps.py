@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from flows.dbt import DbtReport, run_dbt, transform_vars
 from flows.errors import RunError
@@ -57,6 +58,7 @@ def transform(
     loaded_as_of: datetime | None = None,
     build_tag: str = "",
     tests: str = "batch",
+    variables: Mapping[str, Any] | None = None,
 ) -> DbtReport:
     """Build and test the models: what is new, everything, or the state of a past moment.
 
@@ -68,6 +70,7 @@ def transform(
         loaded_as_of: build from what the warehouse held then.
         build_tag: sets the schemas apart: <prefix>_<build_tag>_marts and so on.
         tests: `batch` tests the rows this run wrote, `all` every row.
+        variables: dbt vars that replace those of the project, such as `sentiment_models`.
     """
     arguments = ["build"]
     if full_refresh:
@@ -75,4 +78,5 @@ def transform(
     if select:
         # A test that also reads a model left out would meet a table that is not there.
         arguments += ["--select", *select, "--indirect-selection", "cautious"]
-    return run_dbt(settings, arguments, transform_vars(as_of, loaded_as_of, build_tag, tests))
+    own = transform_vars(as_of, loaded_as_of, build_tag, tests)
+    return run_dbt(settings, arguments, {**(variables or {}), **own})

@@ -53,13 +53,17 @@ class TransformerScorer:
             raise ValueError(msg)
         if not texts:
             return []
-        encoded = encode(self._tokenizer, texts, self._spec.max_length)
+        encoded = self.token_ids(texts)
         rows: list[list[float]] = [[] for _ in texts]
         for batch in batches([len(ids) for ids in encoded], self._batch_tokens):
             found = self._probabilities([encoded[index] for index in batch])
             for index, row in zip(batch, found, strict=True):
                 rows[index] = row
         return [score_of(self._spec, row) for row in rows]
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, cut to what the model reads."""
+        return encode(self._tokenizer, texts, self._spec.max_length)
 
     def _probabilities(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
         import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from datetime import UTC, datetime
@@ -164,6 +165,9 @@ def transform(
     tests: Annotated[
         str, typer.Option(help="batch: the rows just written; all: every row.")
     ] = "batch",
+    variables: Annotated[
+        str, typer.Option("--vars", help="dbt vars in place of the project's, as JSON.")
+    ] = "{}",
     wait: Wait = 0.0,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -185,6 +189,7 @@ def transform(
             loaded_as_of=_moment("--loaded-as-of", loaded_as_of),
             build_tag=build_tag,
             tests=tests,
+            variables=_variables(variables),
         )
     print_dbt(report, as_json=as_json)
 
@@ -215,6 +220,17 @@ def demo(
     report = run_demo(path, output.say)
     print_report(report, as_json=False)
     print_summary(Settings(warehouse_url=f"duckdb:///{path.absolute()}", schema_prefix="crypto"))
+
+
+def _variables(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        msg = f"--vars {text}: write a JSON object of dbt vars"
+        raise RunError(msg)
+    return found
 
 
 def _moment(option: str, text: str) -> datetime | None:

@@ -102,15 +102,15 @@ def test_a_run_scores_too_while_it_holds_the_warehouse(
 
 def test_killed_workers_lose_nothing_and_score_nothing_twice(server: ServerForTest) -> None:
     settings = server.settings()
-    land_texts(settings, 600)
+    land_texts(settings, 400)
     outcome = score_with_kills(
         settings,
         every=3,
-        texts=600,
+        texts=400,
         env={"CFW_SCORE_MODELS": "vader", "CFW_SCORE_CHUNK": "60"},
         say=lambda _: None,
         most=2,
     )
     assert outcome.kills >= 1
-    assert outcome.scored == {"vader": 600}
+    assert outcome.scored == {"vader": 400}
     assert outcome.is_exact, outcome
