@@ -83,6 +83,7 @@ class Encoder:
         """
         config, base = model.config, model.base_model
         is_bert = config.model_type == "bert"
+        self._dtype = dtype
         self._heads: int = config.num_attention_heads
         self._first_position: int = 0 if is_bert else config.pad_token_id + 1
         self._head = model.classifier
@@ -136,7 +137,7 @@ class Encoder:
 
     def _attend(self, projected: Tensor, runs: Iterable[tuple[int, int, int]]) -> Tensor:
         rows, width = projected.shape[0], projected.shape[1] // 3
-        out = projected.new_empty(rows, width)
+        out = projected.new_empty(rows, width, dtype=self._dtype)
         end = 0
         for start, count, length in runs:
             end = start + count * length
@@ -151,7 +152,7 @@ class Encoder:
         self, queries: Tensor, projected: Tensor, runs: Iterable[tuple[int, int, int]]
     ) -> Tensor:
         width = queries.shape[1]
-        out = torch.zeros_like(queries)
+        out = torch.zeros_like(queries, dtype=self._dtype)
         done = 0
         for start, count, length in runs:
             shape = (count, length, 2, self._heads, width // self._heads)
@@ -202,7 +203,8 @@ def quantized(model: Any, calibration: Sequence[Sequence[int]]) -> Encoder:
     def make(_weight: Tensor, _bias: Tensor, role: Role) -> Linear:
         return QuantizedLinear(next(left), behind_gelu=role == "down")
 
-    return Encoder(model, torch.bfloat16, make)
+    # What is rounded to 8 bits anyway is kept in float32 until then: no conversion in between.
+    return Encoder(model, torch.float32, make)
 
 
 def _blocks(rows: Tensor) -> tuple[Tensor, ...]:

@@ -117,7 +117,11 @@ class QuantizedLinear:
         self.next_code: Code | None = None
 
     def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
-        """Apply the layer to rows; the result is bfloat16, or 8 bits in the next layer's code."""
+        """Apply the layer to rows.
+
+        The result has the residual's format, without one bfloat16 (it goes to attention), or 8 bits
+        in the next layer's code.
+        """
         whole = x if x.dtype == torch.uint8 else self._encode(x)
         ops = torch.ops.onednn
         given = (whole, self.code.step, self.code.zero, self._weight, self._steps, self._zeros)
@@ -125,7 +129,7 @@ class QuantizedLinear:
         if residual is not None:
             add: tuple[Any, ...] = (1.0, 0, "add", 1.0, "none", [], "")
             out: Tensor = ops.qlinear_pointwise.binary(
-                *given, residual, self._bias, 1.0, 0, kind, *add
+                *given, residual, self._bias, 1.0, 0, residual.dtype, *add
             )
             return out
         after: _Operator = ("gelu", [], "none") if self._gelu else ("none", [], "")
@@ -136,7 +140,7 @@ class QuantizedLinear:
         return out
 
     def _encode(self, x: Tensor) -> Tensor:
-        whole = torch.addcmul(self._shift, x.float(), self._multiplier)
+        whole = torch.addcmul(self._shift, x, self._multiplier)
         return whole.clamp_(0, 255).to(torch.uint8)
 
 
