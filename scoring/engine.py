@@ -16,6 +16,7 @@ from scoring.encoder import Encoder, is_supported, packed, quantized
 from scoring.errors import ModelRefused
 from scoring.linear import has_fast_bfloat16, has_quantized_operators
 from scoring.registry import ModelSpec
+from scoring.transformer import batches
 
 CALIBRATION = Path(__file__).with_name("calibration.toml")
 #: 8 bits may move the scores of the calibration texts by this much on average, and at most.
@@ -108,13 +109,12 @@ def difference(
 ) -> tuple[float, float]:
     """Return the mean and the largest absolute difference between two encoders' scores."""
     positive, negative = spec.class_index("positive"), spec.class_index("negative")
-    apart = []
-    for ids in texts:
-        left, right = (
-            torch.softmax(encoder.logits([ids], min(budget, 256)), -1)[0]
-            for encoder in (one, other)
-        )
-        apart.append(float(((left - right)[positive] - (left - right)[negative]).abs()))
+    apart: list[float] = []
+    for batch in batches([len(ids) for ids in texts], budget):
+        given = [texts[index] for index in batch]
+        left, right = (torch.softmax(encoder.logits(given), -1) for encoder in (one, other))
+        moved = left - right
+        apart += (moved[:, positive] - moved[:, negative]).abs().tolist()
     return sum(apart) / len(apart), max(apart)
 
 

@@ -19,7 +19,7 @@ from flows.dbt import run_dbt
 from flows.errors import PipelineError, RunError
 from flows.lock import run_lock
 from flows.prefect_local import use_local_server
-from flows.scoring import ScoringWorker, scoring_lock
+from flows.scoring import LOAD_WAIT_SECONDS, ScoringWorker, scoring_lock
 from ingestion.config import Settings
 from ingestion.errors import IngestionError
 from ingestion.steps import StepReport, run_step
@@ -104,7 +104,8 @@ def score(
     Example: `cfw score --limit 1000`, or `cfw score --watch`
     """
     settings = Settings()
-    with run_lock(settings, wait):
+    # On a server other workers hold the lock for the moments in which they load.
+    with run_lock(settings, max(wait, LOAD_WAIT_SECONDS) if settings.is_server else wait):
         steps.prepare(settings)
     worker = ScoringWorker(settings, shard=_shard(shard))
     if watch:
