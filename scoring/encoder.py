@@ -74,10 +74,10 @@ class Encoder:
     """A loaded classifier in one number format, on the CPU."""
 
     def __init__(self, model: Any, dtype: torch.dtype, make: Make) -> None:
-        """Take the weights of a float32 classifier for which :func:`is_supported` holds.
+        """Take the weights of a classifier for which :func:`is_supported` holds.
 
         Args:
-            model: The classifier; it is not changed and may be dropped afterwards.
+            model: The classifier, which may be dropped afterwards; its head becomes float32.
             dtype: Format of the numbers between the linear layers.
             make: Makes a linear layer from weight, bias and role.
         """
@@ -86,13 +86,13 @@ class Encoder:
         self._dtype = dtype
         self._heads: int = config.num_attention_heads
         self._first_position: int = 0 if is_bert else config.pad_token_id + 1
-        self._head = model.classifier
-        self._pooler = base.pooler if is_bert else None
+        self._head = model.classifier.float()
+        self._pooler = base.pooler.float() if is_bert else None
         with torch.inference_mode():
             embeddings = base.embeddings
             self._words = embeddings.word_embeddings.weight.to(dtype)
-            kind = embeddings.token_type_embeddings.weight[0]
-            self._places = (embeddings.position_embeddings.weight + kind).to(dtype)
+            kind = embeddings.token_type_embeddings.weight[0].float()
+            self._places = (embeddings.position_embeddings.weight.float() + kind).to(dtype)
             self._norm = _norm(embeddings.LayerNorm, dtype)
             *body, last = base.encoder.layer
             self._layers = [_layer(module, dtype, make, is_last=False) for module in body]

@@ -69,7 +69,7 @@ def plan_of(spec: ModelSpec, settings: ScoringSettings) -> Plan:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     default = GPU_BATCH_TOKENS if device == "cuda" else CPU_BATCH_TOKENS
-    load_as = precision if device == "cuda" else "float32"
+    load_as = "float32" if precision == "int8" else precision
     return Plan(device, precision, settings.batch_tokens or default, load_as)
 
 

@@ -5,6 +5,7 @@ torch and transformers take seconds to import, so they are imported where a mode
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -148,6 +149,8 @@ def load(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> Transforme
         return encode(tokenizer, texts, spec.max_length)
 
     engine = engine_for(spec, model, plan, encoded)
+    del model
+    gc.collect()  # the library's model refers to itself; its weights have been taken over
     return TransformerScorer(spec, tokenizer, engine, batch_tokens=plan.batch_tokens)
 
 
