@@ -23,6 +23,7 @@ EVENT_COLUMNS = {
     "asset_mentions": "loaded_at",
     "rejected_rows": "loaded_at",
     "backfill_intervals": "finished_at",
+    "scoring_failures": "failed_at",
 }
 
 

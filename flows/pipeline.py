@@ -13,7 +13,7 @@ from flows.lock import run_lock
 from ingestion.config import Settings
 from ingestion.errors import SourceError
 from ingestion.steps import STEPS, StepReport, run_step
-from scoring.work import ScoringReport
+from scoring.report import ScoringReport
 
 from prefect import flow, task  # isort: skip - reads its settings when it is imported
 from prefect.cache_policies import NO_CACHE  # isort: skip

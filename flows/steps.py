@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from flows.dbt import DbtReport, run_dbt, transform_vars
 from flows.errors import RunError
-from ingestion.assets import read_assets
+from flows.scoring import ScoringWorker
 from ingestion.config import Settings
 from ingestion.destination import Warehouse
 from ingestion.steps import STEPS
-from scoring.config import ScoringSettings
-from scoring.mentions import AssetNames, MentionFinder
-from scoring.registry import load_registry
-from scoring.weights import build_scorers
-from scoring.work import Progress, ScoringReport
-from scoring.work import run as run_scoring
+from scoring.report import Progress, ScoringReport
 
 GROUPS = tuple(dict.fromkeys(STEPS.values()))
 
@@ -46,25 +42,11 @@ def score(
     limit: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ScoringReport:
-    """Score every text that is not scored yet and look for the assets it mentions."""
-    scoring = ScoringSettings()
-    registry = load_registry(scoring.models_file)
-    scorers, missing = build_scorers(scoring, registry)
-    names = [
-        AssetNames(asset.symbol, asset.name, asset.aliases, asset.is_ordinary_word)
-        for asset in read_assets(settings.assets_path)
-    ]
-    return run_scoring(
-        Warehouse(settings),
-        scorers,
-        MentionFinder(names),
-        now=settings.clock(),
-        limit=limit,
-        on_progress=on_progress,
-        missing=missing,
-        registry=registry,
-        chunk_size=scoring.score_chunk,
-    )
+    """Score every text that is not scored yet and look for the assets it mentions.
+
+    The caller holds the run lock.
+    """
+    return ScoringWorker(settings, is_alone=True).score(limit=limit, on_progress=on_progress)
 
 
 def transform(
@@ -76,6 +58,7 @@ def transform(
     loaded_as_of: datetime | None = None,
     build_tag: str = "",
     tests: str = "batch",
+    variables: Mapping[str, Any] | None = None,
 ) -> DbtReport:
     """Build and test the models: what is new, everything, or the state of a past moment.
 
@@ -87,6 +70,7 @@ def transform(
         loaded_as_of: build from what the warehouse held then.
         build_tag: sets the schemas apart: <prefix>_<build_tag>_marts and so on.
         tests: `batch` tests the rows this run wrote, `all` every row.
+        variables: dbt vars that replace those of the project, such as `sentiment_models`.
     """
     arguments = ["build"]
     if full_refresh:
@@ -94,4 +78,5 @@ def transform(
     if select:
         # A test that also reads a model left out would meet a table that is not there.
         arguments += ["--select", *select, "--indirect-selection", "cautious"]
-    return run_dbt(settings, arguments, transform_vars(as_of, loaded_as_of, build_tag, tests))
+    own = transform_vars(as_of, loaded_as_of, build_tag, tests)
+    return run_dbt(settings, arguments, {**(variables or {}), **own})

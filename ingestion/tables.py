@@ -243,6 +243,24 @@ SENTIMENT_SCORES = Table(
     indexes=(("model_id", "scored_at"),),
 )
 
+SCORING_FAILURES = Table(
+    name="scoring_failures",
+    columns=(
+        _text("text_id", 64),
+        _text("model_id", 96),
+        _text("model_revision", 64),
+        _bigint("attempt"),
+        _text("error"),
+        _time("failed_at"),
+        *_COMMON,
+    ),
+    key=("text_id", "model_id", "model_revision", "loaded_at"),
+    identity=("text_id", "model_id", "model_revision"),
+    compared=("attempt", "error"),
+    within=("model_id", "model_revision", "text_id"),
+    restated=False,
+)
+
 ASSET_MENTIONS = Table(
     name="asset_mentions",
     columns=(
@@ -311,5 +329,6 @@ TABLES: dict[str, Table] = {
         FEED_CHECKS,
         *(SOCIAL_POSTS, SOCIAL_ENGAGEMENT, SENTIMENT_SCORES, ASSET_MENTIONS, REJECTED_ROWS),
         BACKFILL_INTERVALS,
+        SCORING_FAILURES,
     )
 }

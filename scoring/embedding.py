@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.config import ScoringSettings
+from scoring.engine import GPU_BATCH_TOKENS
 from scoring.errors import ModelRefused, WeightsUnavailable
 from scoring.head import SCORING, Head, load_head, revision_of, sha256_of
 from scoring.registry import ModelSpec
@@ -224,5 +225,5 @@ def load_encoder(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> En
         tokenizer,
         model.to("cuda" if on_gpu else "cpu").eval(),
         max_length=spec.max_length,
-        batch_tokens=settings.batch_tokens if on_gpu else min(settings.batch_tokens, BATCH_TOKENS),
+        batch_tokens=settings.batch_tokens or (GPU_BATCH_TOKENS if on_gpu else BATCH_TOKENS),
     )

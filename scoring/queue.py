@@ -1,5 +1,6 @@
-"""Which texts a model has not scored yet, newest first, in SQL that runs on every engine."""
+"""Which texts a model has not scored yet, in what order, in SQL that runs on every engine."""
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,9 @@ from scoring.registry import ModelSpec
 
 SCORES = "sentiment_scores"
 MENTIONS = "asset_mentions"
+FAILURES = "scoring_failures"
+ATTEMPTS = 3  # a text that failed so often is left and counted, not tried for ever
+_LIST_SIZE = 500  # values of one SQL list
 
 
 class Warehouse(Protocol):
@@ -38,25 +42,132 @@ class QueuedText:
     column: str
     is_sample: bool
     available_at: datetime
+    is_backfilled: bool = False
+
+    @property
+    def rank(self) -> int:
+        """Where the text stands in the queue, lowest first.
+
+        Fresh texts come first, the newest at their head; then backfilled ones from the oldest.
+        In microseconds: minus the age since 1970 of a fresh text, plus that of a backfilled one.
+        """
+        since = round(self.available_at.timestamp() * 1_000_000)
+        return since if self.is_backfilled else -since
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several equal shares of all texts; a text's share never changes."""
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        """Refuse a share that does not exist."""
+        if not 1 <= self.number <= self.count:
+            msg = f"shard {self.number}/{self.count}: the number must be between 1 and the count"
+            raise ValueError(msg)
+
+    def holds(self, text_id: str) -> bool:
+        """Say whether a text belongs to this share."""
+        return share_of(text_id) % self.count == self.number - 1
+
+
+def share_of(text_id: str) -> int:
+    """Return the number, the same on every machine, that decides on a text's share."""
+    return zlib.crc32(text_id.encode())
 
 
 def pending(
-    warehouse: Warehouse, spec: ModelSpec, revision: str, limit: int | None = None
+    warehouse: Warehouse,
+    spec: ModelSpec,
+    revision: str,
+    limit: int | None = None,
+    *,
+    shard: Shard | None = None,
+    not_after: datetime | None = None,
 ) -> list[QueuedText]:
     """Return the distinct texts of the model's routes without a score of this revision.
 
-    Newest first; equal times are ordered by text_id, so that a run can be repeated exactly.
+    Fresh texts newest first, then backfilled ones oldest first; equal times are ordered by text_id,
+    so that a run can be repeated exactly. Texts that have failed `ATTEMPTS` times are left out.
+
+    Args:
+        limit: At most this many.
+        shard: Only texts of this share.
+        not_after: Leave out texts whose last failure is later than this.
     """
     found: dict[str, QueuedText] = {}
     for source in _sources(spec):
         if warehouse.has_table(source.table):
-            for item in _pending_of(warehouse, source, spec.id, revision, limit):
+            for item in _pending_of(warehouse, source, spec.id, revision):
                 known = found.setdefault(item.text_id, item)
-                if known.is_sample and not item.is_sample:
-                    found[item.text_id] = item  # seen for real as well: then it is real
-    queue = sorted(found.values(), key=lambda item: item.text_id)
-    queue.sort(key=lambda item: item.available_at, reverse=True)
+                if (known.is_sample, known.is_backfilled) > (item.is_sample, item.is_backfilled):
+                    found[item.text_id] = item  # seen for real, or fresh, as well: then it is
+    left = _left_alone(warehouse, spec, revision, not_after)
+    queue = [
+        item
+        for item in found.values()
+        if item.text_id not in left and (shard is None or shard.holds(item.text_id))
+    ]
+    queue.sort(key=lambda item: (item.rank, item.text_id))
     return queue[:limit]
+
+
+def unscored(
+    warehouse: Warehouse, spec: ModelSpec, revision: str, items: Sequence[QueuedText]
+) -> list[QueuedText]:
+    """Return those of a few queued texts that still have no score of this revision."""
+    done = scored(warehouse, spec.id, revision, [item.text_id for item in items])
+    return [item for item in items if item.text_id not in done]
+
+
+def scored(warehouse: Warehouse, model_id: str, revision: str, ids: Sequence[str]) -> set[str]:
+    """Return those of a few texts that have a score of a model's revision."""
+    done: set[str] = set()
+    for start in range(0, len(ids) if warehouse.has_table(SCORES) else 0, _LIST_SIZE):
+        some = ids[start : start + _LIST_SIZE]
+        sql = (
+            f"select text_id from {warehouse.table(SCORES)} "  # noqa: S608  # our own names
+            f"where model_id = %s and model_revision = %s and text_id in ({_marks(some)})"
+        )
+        done.update(
+            str(row["text_id"]) for row in warehouse.query(sql, [model_id, revision, *some])
+        )
+    return done
+
+
+def failed_attempts(
+    warehouse: Warehouse, spec: ModelSpec, revision: str, ids: Sequence[str]
+) -> dict[str, int]:
+    """Return how often each of a few texts has failed so far; texts that never did are absent."""
+    if not ids or not warehouse.has_table(FAILURES):
+        return {}
+    sql = (
+        f"select text_id, max(attempt) as attempts from {warehouse.table(FAILURES)} "  # noqa: S608
+        f"where model_id = %s and model_revision = %s and text_id in ({_marks(ids)}) "
+        "group by text_id"
+    )
+    rows = warehouse.query(sql, [spec.id, revision, *ids])
+    return {str(row["text_id"]): int(row["attempts"]) for row in rows}
+
+
+def _left_alone(
+    warehouse: Warehouse, spec: ModelSpec, revision: str, not_after: datetime | None
+) -> set[str]:
+    if not warehouse.has_table(FAILURES):
+        return set()
+    sql = (
+        "select text_id, max(attempt) as attempts, "  # noqa: S608
+        f"max(failed_at) as failed_at from {warehouse.table(FAILURES)} "
+        "where model_id = %s and model_revision = %s group by text_id"
+    )
+    return {
+        str(row["text_id"])
+        for row in warehouse.query(sql, [spec.id, revision])
+        if int(row["attempts"]) >= ATTEMPTS
+        or (not_after is not None and row["failed_at"] > not_after)
+    }
 
 
 def read_texts(warehouse: Warehouse, items: Iterable[QueuedText]) -> dict[str, str]:
@@ -66,10 +177,9 @@ def read_texts(warehouse: Warehouse, items: Iterable[QueuedText]) -> dict[str, s
         by_source.setdefault((item.table, item.column), []).append(item.text_id)
     texts: dict[str, str] = {}
     for (table, column), ids in by_source.items():
-        marks = ", ".join(["%s"] * len(ids))
         sql = (
             f"select {column} as text_id, max(text) as body "  # noqa: S608  # our own names
-            f"from {warehouse.table(table)} where {column} in ({marks}) group by {column}"
+            f"from {warehouse.table(table)} where {column} in ({_marks(ids)}) group by {column}"
         )
         texts.update({str(row["text_id"]): str(row["body"]) for row in warehouse.query(sql, ids)})
     return texts
@@ -90,13 +200,17 @@ def _sources(spec: ModelSpec) -> list[_Source]:
     return sources
 
 
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
 def _pending_of(
-    warehouse: Warehouse, source: _Source, model_id: str, revision: str, limit: int | None
+    warehouse: Warehouse, source: _Source, model_id: str, revision: str
 ) -> list[QueuedText]:
     conditions = ["trim(t.text) <> ''"]  # a blank text has no sentiment; it is never queued
     params: list[object] = []
     if source.categories:
-        conditions.append(f"t.category in ({', '.join(['%s'] * len(source.categories))})")
+        conditions.append(f"t.category in ({_marks(source.categories)})")
         params += source.categories
     if warehouse.has_table(SCORES):
         conditions.append(
@@ -106,12 +220,11 @@ def _pending_of(
         params += [model_id, revision]
     sql = (
         f"select t.{source.column} as text_id, max(t.available_at) as available_at, "  # noqa: S608
-        "min(case when t.is_sample then 1 else 0 end) as is_sample "
+        "min(case when t.is_sample then 1 else 0 end) as is_sample, "
+        "min(case when t.is_backfilled then 1 else 0 end) as is_backfilled "
         f"from {warehouse.table(source.table)} t where {' and '.join(conditions)} "
-        f"group by t.{source.column} order by 2 desc, 1"
+        f"group by t.{source.column}"
     )
-    if limit is not None:
-        sql += f" limit {int(limit)}"
     return [
         QueuedText(
             text_id=str(row["text_id"]),
@@ -119,6 +232,7 @@ def _pending_of(
             column=source.column,
             is_sample=bool(row["is_sample"]),
             available_at=row["available_at"],
+            is_backfilled=bool(row["is_backfilled"]),
         )
         for row in warehouse.query(sql, params)
     ]

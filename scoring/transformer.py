@@ -3,15 +3,21 @@
 torch and transformers take seconds to import, so they are imported where a model is loaded.
 """
 
+from __future__ import annotations
+
+import gc
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scoring.config import ScoringSettings
 from scoring.errors import ModelRefused
 from scoring.registry import ModelSpec
 from scoring.scorer import Score
+
+if TYPE_CHECKING:
+    from scoring.engine import Engine
 
 # A token is rarely longer than a dozen characters, so cutting here changes no ordinary text;
 # it keeps the tokenizer's memory bounded when a text is a megabyte long.
@@ -21,26 +27,20 @@ CHARACTERS_PER_TOKEN = 64
 class TransformerScorer:
     """One loaded classifier.
 
-    Texts are tokenised once, sorted by length and batched by a budget of padded tokens; the
-    scores come back in the order given.
+    Texts are tokenised once, sorted by length and batched by a budget of tokens; the scores come
+    back in the order given.
     """
 
     def __init__(
-        self,
-        spec: ModelSpec,
-        tokenizer: Any,
-        model: Any,
-        *,
-        precision: str = "float32",
-        batch_tokens: int = 8192,
+        self, spec: ModelSpec, tokenizer: Any, engine: Engine, *, batch_tokens: int
     ) -> None:
-        """Wrap a tokenizer and a model that :func:`load` has checked."""
+        """Wrap a tokenizer and an engine that :func:`load` has checked."""
         self.model_id = spec.id
         self.model_revision = spec.pinned_revision
-        self.precision = precision
+        self.precision = engine.precision
         self._spec = spec
         self._tokenizer = tokenizer
-        self._model = model
+        self._engine = engine
         self._batch_tokens = batch_tokens
 
     def score(self, texts: Sequence[str]) -> list[Score]:
@@ -54,33 +54,37 @@ class TransformerScorer:
             raise ValueError(msg)
         if not texts:
             return []
-        limit = self._spec.max_length
-        encoded = self._tokenizer(
-            [text[: limit * CHARACTERS_PER_TOKEN] for text in texts],
-            truncation=True,
-            max_length=limit,
-            padding=False,
-        )
-        lengths = [len(ids) for ids in encoded["input_ids"]]
+        encoded = self.token_ids(texts)
         rows: list[list[float]] = [[] for _ in texts]
-        for batch in batches(lengths, self._batch_tokens):
-            features = {name: [column[i] for i in batch] for name, column in encoded.items()}
-            for index, row in zip(batch, self._probabilities(features), strict=True):
+        for batch in batches([len(ids) for ids in encoded], self._batch_tokens):
+            found = self._probabilities([encoded[index] for index in batch])
+            for index, row in zip(batch, found, strict=True):
                 rows[index] = row
         return [score_of(self._spec, row) for row in rows]
 
-    def _probabilities(self, features: dict[str, Any]) -> list[list[float]]:
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, cut to what the model reads."""
+        return encode(self._tokenizer, texts, self._spec.max_length)
+
+    def _probabilities(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
         import torch
 
-        padded = self._tokenizer.pad(features, padding=True, return_tensors="pt")
+        logits = self._engine.logits(batch, self._batch_tokens)
         with torch.inference_mode():
-            logits = self._model(**padded.to(self._model.device)).logits
             probabilities = torch.softmax(logits.float(), dim=-1)
         if not bool(torch.isfinite(probabilities).all()):
             msg = f"{self._spec.key} gave a probability that is not finite"
             raise ValueError(msg)
         rows: list[list[float]] = probabilities.double().cpu().tolist()
         return rows
+
+
+def encode(tokenizer: Any, texts: Sequence[str], limit: int) -> list[list[int]]:
+    """Return the token ids of each text, cut to a number of tokens."""
+    cut = [text[: limit * CHARACTERS_PER_TOKEN] for text in texts]
+    found = tokenizer(cut, truncation=True, max_length=limit, padding=False)
+    ids: list[list[int]] = found["input_ids"]
+    return ids
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
@@ -124,7 +128,8 @@ def load(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> Transforme
 
     Raises:
         ModelRefused: The labels differ from the registry, there are no safetensors, weights are
-            missing, or the device is not there.
+            missing, the device is not there or cannot compute in the precision asked for, or
+            8 bits would change the scores too much.
     """
     check_labels(spec, folder)
     if not list(folder.glob("*.safetensors")):
@@ -135,22 +140,34 @@ def load(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> Transforme
             + f"; put a safetensors copy of {spec.id} there"
         )
         raise ModelRefused(msg)
+    from scoring.engine import engine_for, plan_of
+
+    plan = plan_of(spec, settings)
+    tokenizer, model = _read(spec, folder, plan.load_as)
+
+    def encoded(texts: Sequence[str]) -> list[list[int]]:
+        return encode(tokenizer, texts, spec.max_length)
+
+    engine = engine_for(spec, model, plan, encoded)
+    del model
+    gc.collect()  # the library's model refers to itself; its weights have been taken over
+    return TransformerScorer(spec, tokenizer, engine, batch_tokens=plan.batch_tokens)
+
+
+def _read(spec: ModelSpec, folder: Path, dtype: str) -> tuple[Any, Any]:
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # a bar per model has no place in the log of a scheduled run
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    device = _device(spec, settings)
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         model, info = AutoModelForSequenceClassification.from_pretrained(
             folder,
             use_safetensors=True,
-            dtype=getattr(torch, settings.precision),
+            dtype=getattr(torch, dtype),
             output_loading_info=True,
             **local,
         )
@@ -161,13 +178,7 @@ def load(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> Transforme
     if absent:  # the library would fill these with random numbers and go on
         msg = f"{spec.key}: {folder} lacks the weights {', '.join(absent[:3])}; pull it again"
         raise ModelRefused(msg)
-    return TransformerScorer(
-        spec,
-        tokenizer,
-        model.to(device).eval(),
-        precision=settings.precision,
-        batch_tokens=settings.batch_tokens,
-    )
+    return tokenizer, model.eval()
 
 
 def check_labels(spec: ModelSpec, folder: Path) -> None:
@@ -192,13 +203,3 @@ def check_labels(spec: ModelSpec, folder: Path) -> None:
             "scoring with them would swap signs, so this model is refused"
         )
         raise ModelRefused(msg)
-
-
-def _device(spec: ModelSpec, settings: ScoringSettings) -> str:
-    import torch
-
-    available = torch.cuda.is_available()
-    if settings.device == "cuda" and not available:
-        msg = f"{spec.key}: CFW_DEVICE=cuda but torch sees no GPU; set CFW_DEVICE=cpu"
-        raise ModelRefused(msg)
-    return "cuda" if available and settings.device != "cpu" else "cpu"

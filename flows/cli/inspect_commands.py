@@ -1,12 +1,13 @@
-"""Commands that only read: status, tables, doctor."""
+"""Commands that only read: status, tables, doctor, coverage."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from flows import coverage as scored_texts
 from flows import inspection
 from flows.cli import output
 from flows.errors import RunError
@@ -16,6 +17,8 @@ from ingestion.doctor import check_ids
 StreamsFlag = Annotated[
     bool, typer.Option("--streams", help="Ask for every social stream, which takes its time.")
 ]
+if TYPE_CHECKING:
+    from flows.coverage import By
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("status")(status)
     app.command("tables")(tables)
     app.command("doctor")(doctor)
+    app.command("coverage")(coverage)
 
 
 def status(as_json: output.JsonFlag = False) -> None:
@@ -69,3 +73,17 @@ def doctor(as_json: output.JsonFlag = False, streams: StreamsFlag = False) -> No
     if errors:
         msg = f"doctor: {errors} errors; each line above names its remedy"
         raise RunError(msg)
+
+
+def coverage(
+    by: Annotated[str, typer.Option(help="model, day, feed or symbol")] = "model",
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Show how many of the collected texts each model has scored, and how long the rest waits.
+
+    Example: `cfw coverage --by day --json`
+    """
+    if by not in scored_texts.CHOICES:
+        msg = f"--by {by}: choose from {', '.join(scored_texts.CHOICES)}"
+        raise RunError(msg)
+    output.show("Coverage", scored_texts.coverage(Settings(), cast("By", by)), as_json=as_json)

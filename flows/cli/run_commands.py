@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +19,11 @@ from flows.dbt import run_dbt
 from flows.errors import PipelineError, RunError
 from flows.lock import run_lock
 from flows.prefect_local import use_local_server
+from flows.scoring import LOAD_WAIT_SECONDS, ScoringWorker, scoring_lock
 from ingestion.config import Settings
 from ingestion.errors import IngestionError
 from ingestion.steps import StepReport, run_step
+from scoring.queue import Shard
 
 Wait = Annotated[
     float, typer.Option(help="Seconds to wait for another run of this warehouse to end.")
@@ -82,14 +87,30 @@ def ingest(
 
 def score(
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many per model.")] = None,
+    shard: Annotated[
+        str, typer.Option(help="Only a share of the texts: 1/4, 2/4, 3/4 or 4/4, say.")
+    ] = "",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and score texts as they arrive.")
+    ] = False,
     wait: Wait = 0.0,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Score the texts that are not scored yet and find the assets they mention.
 
-    Example: `cfw score --limit 1000`
+    On a server any number of workers may run at once: each takes texts that no other holds. A
+    DuckDB file has one writer, so there they run one after the other.
+
+    Example: `cfw score --limit 1000`, or `cfw score --watch`
     """
     settings = Settings()
+    # On a server other workers hold the lock for the moments in which they load.
+    with run_lock(settings, max(wait, LOAD_WAIT_SECONDS) if settings.is_server else wait):
+        steps.prepare(settings)
+    worker = ScoringWorker(settings, shard=_shard(shard))
+    if watch:
+        _watch(settings, worker)
+        return
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -98,19 +119,38 @@ def score(
         console=output.errors,
     )
     tasks: dict[str, Any] = {}
-    with run_lock(settings, wait), bar:
-        steps.prepare(settings)
 
-        def on_progress(progress: Any) -> None:
-            if progress.key not in tasks:
-                tasks[progress.key] = bar.add_task(progress.key, total=progress.total)
-            bar.update(tasks[progress.key], completed=progress.done)
+    def on_progress(progress: Any) -> None:
+        if progress.key not in tasks:
+            tasks[progress.key] = bar.add_task(progress.key, total=progress.total)
+        bar.update(tasks[progress.key], completed=progress.done)
 
-        report = steps.score(settings, limit, on_progress)
+    with scoring_lock(settings, wait), bar:
+        report = worker.score(limit=limit, on_progress=on_progress)
     print_scoring(report, as_json=as_json)
     stopped = [f"scoring with {m.key} {m.stopped}" for m in report.models if m.stopped]
     if stopped:
         raise RunError("\n".join(stopped))
+
+
+def _watch(settings: Settings, worker: ScoringWorker) -> None:
+    from flows.watch import watch
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    watch(settings, worker, stop, output.say)
+
+
+def _shard(text: str) -> Shard | None:
+    if not text:
+        return None
+    number, _, count = text.partition("/")
+    try:
+        return Shard(int(number), int(count))
+    except ValueError:
+        msg = f"--shard {text}: write it as 1/4: the number of the share, from 1, and their count"
+        raise RunError(msg) from None
 
 
 def transform(
@@ -126,6 +166,9 @@ def transform(
     tests: Annotated[
         str, typer.Option(help="batch: the rows just written; all: every row.")
     ] = "batch",
+    variables: Annotated[
+        str, typer.Option("--vars", help="dbt vars in place of the project's, as JSON.")
+    ] = "{}",
     wait: Wait = 0.0,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -147,6 +190,7 @@ def transform(
             loaded_as_of=_moment("--loaded-as-of", loaded_as_of),
             build_tag=build_tag,
             tests=tests,
+            variables=_variables(variables),
         )
     print_dbt(report, as_json=as_json)
 
@@ -177,6 +221,17 @@ def demo(
     report = run_demo(path, output.say)
     print_report(report, as_json=False)
     print_summary(Settings(warehouse_url=f"duckdb:///{path.absolute()}", schema_prefix="crypto"))
+
+
+def _variables(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        msg = f"--vars {text}: write a JSON object of dbt vars"
+        raise RunError(msg)
+    return found
 
 
 def _moment(option: str, text: str) -> datetime | None:

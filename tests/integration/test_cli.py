@@ -16,7 +16,18 @@ from flows.lock import run_lock
 from ingestion.config import Settings
 from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
 
-COMMANDS = ("run", "ingest", "score", "transform", "rollback", "demo", "status", "tables", "doctor")
+COMMANDS = (
+    "run",
+    "ingest",
+    "score",
+    "transform",
+    "rollback",
+    "demo",
+    "status",
+    "tables",
+    "doctor",
+    "coverage",
+)
 
 
 class Cli:

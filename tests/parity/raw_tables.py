@@ -74,6 +74,11 @@ RAW_TABLES = {
         {"text_id": 64, "symbol": 20, "rule": 16, "matched": 128},
         (("loaded_at",),),
     ),
+    "scoring_failures": RawTable(
+        ("text_id", "model_id", "model_revision"),
+        {"text_id": 64, "model_id": 96, "model_revision": 64},
+        (("loaded_at",),),
+    ),
     "rejected_rows": RawTable(
         ("source", "table_name", "row_hash"),
         {"source": 32, "table_name": 64, "row_hash": 64},

@@ -36,6 +36,8 @@ TABLES = {
     "precision varchar, scored_at timestamptz",
     "asset_mentions": "text_id varchar, symbol varchar, rule varchar, matched varchar, "
     "start_offset bigint, end_offset bigint",
+    "scoring_failures": "text_id varchar, model_id varchar, model_revision varchar, "
+    "attempt bigint, error varchar, failed_at timestamptz",
     "rejected_rows": "source varchar, table_name varchar, row_hash varchar, reason varchar, "
     "payload varchar",
 }

@@ -290,6 +290,15 @@ def test_sentiment_models_are_those_of_the_registry() -> None:
             assert declared[key]["revision"] == model["revision"], key
 
 
+def test_sentiment_routes_are_those_of_the_registry() -> None:
+    variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
+    assert set(variables["sentiment_routes"]) == set(variables["sentiment_models"])
+    registry = tomllib.loads((ROOT / "scoring" / "models.toml").read_text("utf-8"))["models"]
+    for model in registry:
+        if model["key"] in variables["sentiment_routes"]:
+            assert variables["sentiment_routes"][model["key"]] == model["routes"], model["key"]
+
+
 def test_lexicon_revision_is_the_installed_package() -> None:
     from importlib.metadata import version
 

@@ -25,7 +25,7 @@ from scoring.weights import (
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-SETTINGS = ScoringSettings(_env_file=None, device="cpu", threads=1)
+SETTINGS = ScoringSettings(_env_file=None, device="cpu", threads=1, precision="float32")
 ARCHITECTURE = {"cryptobert": "Roberta", "finbert": "Bert", "kk08_cryptobert": "Bert"}
 WORDS = ["bitcoin", "falls", "rises", "sharply", "profit", "a", "the", "to", "moon", "##s", "!"]
 
@@ -67,12 +67,14 @@ def make_model(
     *,
     labels: Sequence[str] | None = None,
     bias: Sequence[float] | None = None,
+    **changes: object,
 ) -> Path:
     """Save a tiny random model; `bias` pushes its answer towards a class of known meaning."""
     architecture = ARCHITECTURE[key]
     names = labels or [label.name for label in load_registry().get(key).labels]
     torch.manual_seed(7)
     config = getattr(transformers, f"{architecture}Config")(
+        **changes,
         vocab_size=make_tokenizer(folder, architecture),
         hidden_size=16,
         num_hidden_layers=2,
@@ -103,13 +105,17 @@ def scorer(crypto_folder: Path) -> TransformerScorer:
     return load(spec_of("cryptobert"), crypto_folder, SETTINGS)
 
 
-@pytest.mark.parametrize("key", sorted(ARCHITECTURE))
-@pytest.mark.parametrize("meaning", ["negative", "neutral", "positive"])
+@pytest.mark.parametrize(
+    ("key", "meaning"),
+    [
+        (key, label.meaning)
+        for key in sorted(ARCHITECTURE)
+        for label in load_registry().get(key).labels
+    ],
+)
 def test_the_score_follows_the_meaning_of_the_class(tmp_path: Path, key: str, meaning: str) -> None:
     spec = spec_of(key, revision="r")
     index = spec.class_index(meaning)  # type: ignore[arg-type]
-    if index is None:
-        pytest.skip(f"{key} has no {meaning} class")
     bias = [50.0 if i == index else 0.0 for i in range(len(spec.labels))]
     (score,) = load(spec, make_model(tmp_path, key, bias=bias), SETTINGS).score(["bitcoin"])
     assert score.label == meaning
@@ -182,12 +188,76 @@ def test_blank_texts_fail_alone(scorer: TransformerScorer) -> None:
     assert scorer.score([]) == []
 
 
-def test_bfloat16_stays_close(crypto_folder: Path, scorer: TransformerScorer) -> None:
-    settings = SETTINGS.model_copy(update={"precision": "bfloat16"})
+@pytest.mark.parametrize(("precision", "close"), [("bfloat16", 0.1), ("int8", 0.1)])
+def test_a_rougher_format_stays_close_and_keeps_texts_apart(
+    crypto_folder: Path, scorer: TransformerScorer, precision: str, close: float
+) -> None:
+    settings = SETTINGS.model_copy(update={"precision": precision})
     rough = load(spec_of("cryptobert"), crypto_folder, settings)
-    assert rough.precision == "bfloat16"
-    for left, right in zip(rough.score(WORDS), scorer.score(WORDS), strict=True):
-        assert left.score == pytest.approx(right.score, abs=0.1)
+    assert rough.precision == precision
+    texts = corpus(30)
+    together = rough.score(texts)
+    for left, right in zip(together, scorer.score(texts), strict=True):
+        assert left.score == pytest.approx(right.score, abs=close)
+    assert together == rough.score(texts), "two runs agree exactly"
+    assert together == [rough.score([text])[0] for text in texts], "and so does each text alone"
+
+
+def test_the_format_is_what_the_hardware_computes(
+    crypto_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scoring import engine
+
+    auto = SETTINGS.model_copy(update={"precision": "auto"})
+    for fast, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(engine, "has_fast_bfloat16", lambda _device, fast=fast: fast)
+        assert load(spec_of("cryptobert"), crypto_folder, auto).precision == expected
+    monkeypatch.setattr(engine, "has_quantized_operators", lambda: False)
+    whole = SETTINGS.model_copy(update={"precision": "int8"})
+    with pytest.raises(ModelRefused, match="needs an x86 CPU"):
+        load(spec_of("cryptobert"), crypto_folder, whole)
+    with pytest.raises(ModelRefused, match="torch sees no GPU"):
+        load(spec_of("cryptobert"), crypto_folder, SETTINGS.model_copy(update={"device": "cuda"}))
+
+
+def test_8_bits_that_move_the_scores_are_refused(
+    crypto_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scoring import engine
+
+    monkeypatch.setattr(engine, "INT8_MEAN_LIMIT", 1e-9)
+    settings = SETTINGS.model_copy(update={"precision": "int8"})
+    with pytest.raises(ModelRefused, match=r"int8 moves scores by 0\.\d+ on average"):
+        load(spec_of("cryptobert"), crypto_folder, settings)
+
+
+@pytest.mark.parametrize("key", sorted(ARCHITECTURE))
+def test_the_engine_computes_what_the_library_computes(tmp_path: Path, key: str) -> None:
+    from scoring.transformer import encode
+
+    spec = spec_of(key, revision="r")
+    ours = load(spec, make_model(tmp_path, key), SETTINGS)
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    texts = corpus(20)
+    for text, score in zip(texts, ours.score(texts), strict=True):
+        ids = torch.tensor(encode(tokenizer, [text], spec.max_length))
+        with torch.inference_mode():
+            expected = torch.softmax(theirs(input_ids=ids).logits, -1)[0]
+        known = score_of(spec, expected.double().tolist())
+        assert score.score == pytest.approx(known.score, abs=1e-5)
+        assert score.confidence == pytest.approx(known.confidence, abs=1e-5)
+
+
+def test_another_architecture_goes_through_the_library(tmp_path: Path) -> None:
+    folder = make_model(tmp_path, "cryptobert", hidden_act="relu")
+    texts = corpus(20)
+    padded = load(spec_of("cryptobert"), folder, SETTINGS)
+    together = padded.score(texts)
+    for text, score in zip(texts, together, strict=True):
+        assert score.score == pytest.approx(padded.score([text])[0].score, abs=1e-5)
+    with pytest.raises(ModelRefused, match="no 8-bit layers"):
+        load(spec_of("cryptobert"), folder, SETTINGS.model_copy(update={"precision": "int8"}))
 
 
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:

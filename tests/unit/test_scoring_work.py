@@ -7,22 +7,27 @@ from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scoring.errors import RegistryError
 from scoring.mentions import AssetNames, Mention, MentionFinder
+from scoring.queue import Shard
 from scoring.registry import load_registry
 from scoring.scorer import Score
 from scoring.vader import VaderScorer
 from scoring.weights import MissingModel
-from scoring.work import Progress, run
+from scoring.work import Options, Progress, run
 
 NOW = datetime(2022, 5, 1, 12, tzinfo=UTC)
 FINDER = MentionFinder([AssetNames("BTC", "Bitcoin"), AssetNames("ETH", "Ethereum")])
 DDL = (
     "create table articles (feed varchar, guid varchar, text_version varchar, category varchar,"
-    " text varchar, available_at timestamptz, loaded_at timestamptz, is_sample boolean)",
+    " text varchar, available_at timestamptz, is_backfilled boolean, loaded_at timestamptz,"
+    " is_sample boolean)",
     "create table social_posts (platform varchar, post_id varchar, text_id varchar,"
-    " text varchar, available_at timestamptz, loaded_at timestamptz, is_sample boolean)",
+    " text varchar, available_at timestamptz, is_backfilled boolean, loaded_at timestamptz,"
+    " is_sample boolean)",
 )
 CREATE = {
     "sentiment_scores": "text_id varchar, model_id varchar, model_revision varchar, score double,"
@@ -30,6 +35,9 @@ CREATE = {
     " precision varchar, scored_at timestamptz, is_sample boolean, loaded_at timestamptz",
     "asset_mentions": "text_id varchar, symbol varchar, rule varchar, matched varchar,"
     " start_offset bigint, end_offset bigint, is_sample boolean, loaded_at timestamptz",
+    "scoring_failures": "text_id varchar, model_id varchar, model_revision varchar,"
+    " attempt bigint, error varchar, failed_at timestamptz, is_sample boolean,"
+    " loaded_at timestamptz",
 }
 
 
@@ -83,12 +91,13 @@ class FakeWarehouse:
         age: int = 0,
         feed: str = "f",
         sample: bool = False,
+        old: bool = False,
     ) -> str:
         text_id = hashlib.sha256(text.encode()).hexdigest()
         at = NOW - timedelta(hours=age)
         self.db.execute(
-            "insert into articles values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [feed, text_id[:8], text_id, category, text, at, at, sample],
+            "insert into articles values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [feed, text_id[:8], text_id, category, text, at, old, at, sample],
         )
         return text_id
 
@@ -96,8 +105,8 @@ class FakeWarehouse:
         text_id = hashlib.sha256(text.encode()).hexdigest()
         at = NOW - timedelta(hours=age)
         self.db.execute(
-            "insert into social_posts values (?, ?, ?, ?, ?, ?, ?)",
-            ["stocktwits", text_id[:8], text_id, text, at, at, sample],
+            "insert into social_posts values (?, ?, ?, ?, ?, ?, ?, ?)",
+            ["stocktwits", text_id[:8], text_id, text, at, False, at, sample],
         )
         return text_id
 
@@ -208,10 +217,84 @@ def test_newest_first_within_the_limit() -> None:
     for age in (2, 4):
         warehouse.post(f"post {age}", age=age)
     scorer = FakeScorer("cryptobert")
-    assert run(warehouse, [scorer], FINDER, now=NOW, limit=3).scored == 3
+    assert run(warehouse, [scorer], FINDER, now=NOW, options=Options(limit=3)).scored == 3
     assert scorer.seen == ["article 1", "post 2", "article 3"]
-    run(warehouse, [scorer], FINDER, now=NOW, limit=3)
+    run(warehouse, [scorer], FINDER, now=NOW, options=Options(limit=3))
     assert scorer.seen[3:] == ["post 4", "article 5"]
+
+
+def test_fresh_texts_come_newest_first_then_the_archive_from_its_start() -> None:
+    warehouse = FakeWarehouse()
+    for age in (3, 1):
+        warehouse.article(f"fresh {age}", age=age)
+        warehouse.article(f"archive {age}", age=age, old=True)
+    warehouse.article("seen again", age=2, old=True)
+    warehouse.article("seen again", age=2, feed="g")
+    scorer = FakeScorer("cryptobert")
+    run(warehouse, [scorer], FINDER, now=NOW)
+    assert scorer.seen == ["fresh 1", "seen again", "fresh 3", "archive 3", "archive 1"]
+
+
+@given(count=st.integers(1, 7), texts=st.sets(st.text(min_size=1), max_size=40))
+def test_shards_share_the_texts_without_loss_or_overlap(count: int, texts: set[str]) -> None:
+    shards = [Shard(number, count) for number in range(1, count + 1)]
+    for text_id in texts:
+        assert sum(shard.holds(text_id) for shard in shards) == 1
+
+
+def test_shards_together_score_everything_once() -> None:
+    warehouse = FakeWarehouse()
+    wanted = {warehouse.article(f"text {number}") for number in range(40)}
+    seen: list[str] = []
+    for number in (1, 2, 3):
+        scorer = FakeScorer("cryptobert")
+        run(warehouse, [scorer], FINDER, now=NOW, options=Options(shard=Shard(number, 3)))
+        assert scorer.seen, "every share has work"
+        seen += scorer.seen
+    assert len(seen) == 40
+    assert set(warehouse.scores(scorer.model_id)) == wanted
+    with pytest.raises(ValueError, match="between 1 and the count"):
+        Shard(4, 3)
+
+
+def test_a_text_that_keeps_failing_is_recorded_and_left_after_three_attempts() -> None:
+    warehouse = FakeWarehouse()
+    bad = [warehouse.article(f"poison {number}") for number in range(2)]
+    scorer = FakeScorer("cryptobert", fail_on="poison")
+    counts = []
+    for _ in range(5):
+        (model,) = run(warehouse, [scorer], FINDER, now=NOW).models
+        counts.append((model.queued, model.failed, model.stopped))
+    assert counts == [(2, 2, "")] * 3 + [(0, 0, "")] * 2
+    rows = warehouse.query("select * from scoring_failures order by text_id, attempt")
+    assert [(row["text_id"], row["attempt"]) for row in rows] == [
+        (text_id, attempt) for text_id in sorted(bad) for attempt in (1, 2, 3)
+    ]
+    assert {row["error"] for row in rows} == {"RuntimeError: cannot read this"}
+    assert warehouse.scores(scorer.model_id) == {}
+    assert run(warehouse, [FakeScorer("cryptobert", "r2")], FINDER, now=NOW).scored == 2
+
+
+def test_a_text_that_failed_is_left_alone_for_a_while() -> None:
+    warehouse = FakeWarehouse()
+    warehouse.article("poison")
+    warehouse.article("fine")
+    options = Options(retry_after=timedelta(minutes=10))
+    for minutes, queued in ((0, 2), (5, 0), (11, 1)):
+        now = NOW + timedelta(minutes=minutes)
+        scorer = FakeScorer("cryptobert", fail_on="poison")
+        (model,) = run(warehouse, [scorer], FINDER, now=now, options=options).models
+        assert model.queued == queued
+
+
+def test_a_run_that_is_told_to_stop_ends_after_its_chunk() -> None:
+    warehouse = FakeWarehouse()
+    for number in range(10):
+        warehouse.article(f"text {number}")
+    scorer = FakeScorer("cryptobert")
+    options = Options(chunk_size=4, should_stop=lambda: len(scorer.seen) >= 4)
+    assert run(warehouse, [scorer], FINDER, now=NOW, options=options).scored == 4
+    assert len(warehouse.scores(scorer.model_id)) == 4
 
 
 def test_a_failing_text_is_reported_and_tried_again_never_stored() -> None:
@@ -257,10 +340,11 @@ def test_a_model_that_fails_everywhere_stops_early_and_the_others_run() -> None:
     warehouse = FakeWarehouse()
     for number in range(30):
         warehouse.article(f"poison {number}")
-    broken = FakeScorer("cryptobert", fail_on="poison")
-    report = run(warehouse, [broken, vader()], FINDER, now=NOW, chunk_size=10)
+    broken = FakeScorer("cryptobert", fail_on="o")
+    report = run(warehouse, [broken, vader()], FINDER, now=NOW, options=Options(chunk_size=10))
     assert (report.models[0].scored, report.models[0].failed) == (0, 10)
     assert "all 10 texts of a chunk failed" in report.models[0].stopped
+    assert not warehouse.has_table("scoring_failures"), "the texts are not to blame"
     assert report.models[1].scored == 30
     assert any("stopped" in line for line in report.lines())
 
@@ -272,10 +356,10 @@ def test_a_kill_between_chunks_loses_one_chunk_and_scores_nothing_twice() -> Non
     scorer = FakeScorer("cryptobert")
     warehouse.kill_at = 2
     with pytest.raises(Killed):
-        run(warehouse, [scorer], FINDER, now=NOW, chunk_size=5)
+        run(warehouse, [scorer], FINDER, now=NOW, options=Options(chunk_size=5))
     assert len(warehouse.scores(scorer.model_id)) == 10
     warehouse.kill_at = None
-    assert run(warehouse, [scorer], FINDER, now=NOW, chunk_size=5).scored == 15
+    assert run(warehouse, [scorer], FINDER, now=NOW, options=Options(chunk_size=5)).scored == 15
     assert len(warehouse.scores(scorer.model_id)) == 25
 
 
@@ -295,11 +379,11 @@ def test_report_and_progress() -> None:
         [vader()],
         FINDER,
         now=NOW,
-        on_progress=steps.append,
         missing=[gone],
-        chunk_size=2,
+        options=Options(on_progress=steps.append, chunk_size=2),
     )
     assert [(step.key, step.done, step.total) for step in steps] == [
+        ("vader", 0, 5),
         ("vader", 2, 5),
         ("vader", 4, 5),
         ("vader", 5, 5),
