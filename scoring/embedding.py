@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.config import ScoringSettings
-from scoring.engine import GPU_BATCH_TOKENS
 from scoring.errors import ModelRefused, WeightsUnavailable
 from scoring.head import SCORING, Head, load_head, revision_of, sha256_of
 from scoring.registry import ModelSpec
@@ -23,6 +22,7 @@ from scoring.transformer import CHARACTERS_PER_TOKEN, batches, score_of
 Array = NDArray[np.float64]
 
 WEIGHTS_FILE = "model.safetensors"
+GPU_BATCH_TOKENS = 65536
 BATCH_TOKENS = 4096  # a small encoder is fastest on the CPU when a batch fits its caches
 
 

@@ -6,14 +6,16 @@
     pre_hook="{{ cf_clear_market('first_from_hour', hours_before=24) }}",
 ) }}
 
-{#- An article counts for the 24 hours after it was first available, once. Within them each edit stands from
-    its own availability to the next edit's. -#}
+{#- An article counts for the 24 hours after it was first available, once, in however many feeds of a category
+    it stands. Within them each edit, and each copy in another feed, stands from its own availability to the next
+    one's. -#}
 with
 
 articles as (
     select
         feed,
         guid,
+        story_id,
         text_id,
         category,
         available_at,
@@ -24,8 +26,8 @@ articles as (
 
 touched as (
     select distinct
-        feed,
-        guid
+        category,
+        story_id
     from articles
     where from_hour >= {{ cf_market_floor() }} - 24
 ),
@@ -37,16 +39,17 @@ ordered as (
         articles.text_id,
         articles.category,
         articles.from_hour,
-        min(articles.from_hour) over (partition by articles.feed, articles.guid) as first_from_hour,
+        min(articles.from_hour) over (partition by articles.category, articles.story_id)
+            as first_from_hour,
         lead(articles.from_hour) over (
-            partition by articles.feed, articles.guid
-            order by articles.available_at, articles.loaded_at
+            partition by articles.category, articles.story_id
+            order by articles.available_at, articles.loaded_at, articles.feed, articles.guid
         ) as next_from_hour
     from articles
     inner join touched
         on
-            articles.feed = touched.feed
-            and articles.guid = touched.guid
+            articles.category = touched.category
+            and articles.story_id = touched.story_id
 ),
 
 final as (

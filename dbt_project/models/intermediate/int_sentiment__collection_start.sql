@@ -7,6 +7,8 @@ articles as (
         min(case when category = 'crypto' then available_at end) as crypto_at,
         min(case when category = 'market' then available_at end) as market_at
     from {{ ref('stg_news__articles') }}
+    -- history read on request says nothing of the hours between it and the first run
+    where feed not like '{{ var('archive_feeds') }}'
 ),
 
 posts as (
