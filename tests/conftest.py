@@ -40,6 +40,16 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pydantic_settings.sources.DotEnvSettingsSource._read_env_files", _no_file)
 
 
+@pytest.fixture(autouse=True)
+def _quick_models(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Score with the lexicon alone where a test runs the pipeline: it is not about the models.
+
+    The models' own tests and the demo decide for themselves.
+    """
+    if not {"unit", "contract"} & set(request.path.parts):
+        monkeypatch.setenv("CFW_SCORE_MODELS", "vader")
+
+
 def _no_file(_self: Any) -> dict[str, Any]:
     return {}
 

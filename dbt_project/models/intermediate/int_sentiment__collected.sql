@@ -29,12 +29,18 @@ collected as (
 -- every text counts for all symbols together, and for each that it mentions
 final as (
     select
-        collected.*,
+        source_name,
+        text_id,
+        route,
+        available_at,
         '*' as symbol
     from collected
     union all
     select
-        collected.*,
+        collected.source_name,
+        collected.text_id,
+        collected.route,
+        collected.available_at,
         mentions.symbol
     from collected
     inner join mentions
