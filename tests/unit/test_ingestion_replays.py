@@ -24,7 +24,7 @@ from ingestion.macro import alfred, fear_greed
 from ingestion.news import checks, rss
 from ingestion.news.feeds import Feed
 from ingestion.onchain import coinmetrics
-from ingestion.prices import coinbase, coingecko
+from ingestion.prices import binance, coinbase, coingecko
 from ingestion.prices.bars import Market
 from ingestion.prices.windows import Window
 from ingestion.rejections import reject
@@ -134,6 +134,17 @@ def _candles(page: list[Any], clock: datetime) -> list[Row]:
     return coinbase.parse_candles(page, Market("BTC", "BTC-USD", "USD", 60), window, clock).rows
 
 
+def _kline(n: int) -> list[Any]:
+    opened = int((T0 + n * HOUR).timestamp()) * 1000
+    told = [f"{n}.5", n, "0", "0", "0"] if n % 3 else [None, None, None, None, "0"]
+    return [opened, "2", str(3 + n), "1", "2.5", str(n), opened + 3_599_999, *told]
+
+
+def _klines(page: list[Any], clock: datetime) -> list[Row]:
+    window = Window(T0, T0 + 100 * HOUR)
+    return binance.parse_klines(page, Market("BTC", "BTCUSDT", "USDT", 60), window, clock).rows
+
+
 def _coin(n: int) -> dict[str, Any]:
     return {"id": f"coin{n}", "current_price": 1.5 + n, "circulating_supply": n * 1e6}
 
@@ -231,6 +242,7 @@ def _as_is(page: list[Any], clock: datetime) -> list[Row]:
 
 SOURCES = (
     Source(PRICE_BARS, _candle, _candles),
+    Source(PRICE_BARS, _kline, _klines),
     Source(ASSET_SNAPSHOTS, _coin, _coins),
     Source(ONCHAIN_METRICS, _onchain, _onchain_rows),
     Source(
