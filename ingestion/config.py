@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingestion.config_types import (
+    CommaList,
+    CommaMinutes,
+    CommaSymbols,
+    Moment,
+    MomentOrDay,
+    has_host_and_port,
+    lines_of,
+    spelled,
+    split,
+)
 from ingestion.errors import SettingsError
 from ingestion.onchain.glassnode_points import parse_metric
 
@@ -29,7 +33,6 @@ DEFAULT_FRED_SERIES = (
 )
 DEFAULT_PRICE_SOURCES = "coinbase,coingecko"
 PRICE_SOURCES = ("coinbase", "binance", "kraken", "coingecko")
-PRICE_INTERVALS = ("5", "60")
 DEFAULT_METRICS = "AdrActCnt,TxCnt,FlowInExUSD,FlowOutExUSD,CapMVRVCur,SplyCur"
 DEFAULT_GLASSNODE_METRICS = (
     "addresses/active_count,transactions/count,market/mvrv,supply/current,"
@@ -37,37 +40,6 @@ DEFAULT_GLASSNODE_METRICS = (
     "transactions/transfers_volume_from_exchanges_sum:usd"
 )
 DEFAULT_CHARTS = "n-unique-addresses,n-transactions,hash-rate,transaction-fees,mvrv"
-
-
-def _split(value: Any) -> Any:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _spelled(value: tuple[str, ...], pattern: str, what: str, example: str) -> tuple[str, ...]:
-    """Return ``value`` if every part of it is spelled as it should be."""
-    for part in value:
-        if not re.fullmatch(pattern, part):
-            msg = f"{part} is not {what}; write it as {example}"
-            raise ValueError(msg)
-    return value
-
-
-CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-
-
-def _minutes(value: Any) -> Any:
-    """Read bar lengths, the longest first: where something fails, the hours are there."""
-    given = [str(part).strip() for part in (value.split(",") if isinstance(value, str) else value)]
-    chosen = [part for part in given if part]
-    if not chosen or set(chosen) - set(PRICE_INTERVALS):
-        msg = f"must be one or more of {', '.join(PRICE_INTERVALS)}, in minutes"
-        raise ValueError(msg)
-    return tuple(sorted({int(part) for part in chosen}, reverse=True))
-
-
-CommaMinutes = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_minutes)]
 
 
 class Settings(BaseSettings):
@@ -96,16 +68,16 @@ class Settings(BaseSettings):
     mysql_ssl_key: Path | None = None
     mysql_ssl_verify: bool = True
     mysql_lock_wait_seconds: int = Field(default=60, ge=1, le=3600)
-    now: datetime | None = None
-    symbols: CommaList = ()
-    history_start: datetime | None = None
+    now: Moment | None = None
+    symbols: CommaSymbols = ()
+    history_start: MomentOrDay | None = None
     assets_file: Path = Path("dbt_project/seeds/assets.csv")
 
     coinbase_base_url: str = "https://api.exchange.coinbase.com"
     #: SYMBOL=PRODUCT pairs that replace the seed's Coinbase ids, e.g. ``TRX=TRX-USD``.
     coinbase_products: CommaList = ()
     #: Price providers that a run reads, and the lengths of the exchanges' bars in minutes.
-    price_sources: CommaList = _split(DEFAULT_PRICE_SOURCES)
+    price_sources: CommaList = split(DEFAULT_PRICE_SOURCES)
     price_intervals: CommaMinutes = (60,)
     #: The mirror for market data: the same contract without a key, and not closed to any country.
     binance_base_url: str = "https://data-api.binance.vision"
@@ -116,17 +88,17 @@ class Settings(BaseSettings):
     coingecko_base_url: str = "https://api.coingecko.com/api/v3"
     coingecko_api_key: SecretStr | None = None
     coinmetrics_base_url: str = "https://community-api.coinmetrics.io/v4"
-    coinmetrics_metrics: CommaList = _split(DEFAULT_METRICS)
+    coinmetrics_metrics: CommaList = split(DEFAULT_METRICS)
     glassnode_base_url: str = "https://api.glassnode.com/v1"
     glassnode_api_key: SecretStr | None = None
-    glassnode_symbols: CommaList = ("BTC", "ETH")
+    glassnode_symbols: CommaSymbols = ("BTC", "ETH")
     #: CATEGORY/METRIC[:usd|:native][=NAME]; NAME stores it under another name than Glassnode's.
-    glassnode_metrics: CommaList = _split(DEFAULT_GLASSNODE_METRICS)
+    glassnode_metrics: CommaList = split(DEFAULT_GLASSNODE_METRICS)
     blockchain_com_base_url: str = "https://api.blockchain.info"
-    blockchain_com_charts: CommaList = _split(DEFAULT_CHARTS)
+    blockchain_com_charts: CommaList = split(DEFAULT_CHARTS)
     fred_base_url: str = "https://api.stlouisfed.org/fred"
     fred_api_key: SecretStr | None = None
-    fred_series: CommaList = _split(DEFAULT_FRED_SERIES)
+    fred_series: CommaList = split(DEFAULT_FRED_SERIES)
     fredgraph_base_url: str = "https://fred.stlouisfed.org/graph"
     worldbank_base_url: str = "https://api.worldbank.org/v2"
     #: COUNTRY:INDICATOR pairs; none are read by default, no feature of the mart needs them.
@@ -166,34 +138,7 @@ class Settings(BaseSettings):
             super().__init__(**plain)
         except ValidationError as error:
             # Not chained: pydantic's text quotes the input, which may be a secret.
-            raise SettingsError("\n".join(_lines(error))) from None
-
-    @field_validator("now")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            msg = "has no time zone; write it as 2024-01-31T12:00:00Z"
-            raise ValueError(msg)
-        return value.astimezone(UTC)
-
-    @field_validator("history_start", mode="before")
-    @classmethod
-    def _midnight(cls, value: Any) -> Any:
-        """Read a bare date as midnight UTC: a day has no zone to forget."""
-        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
-            return f"{value.strip()}T00:00:00Z"
-        if isinstance(value, date) and not isinstance(value, datetime):
-            return datetime(value.year, value.month, value.day, tzinfo=UTC)
-        return value
-
-    _history_aware = field_validator("history_start")(_aware.__func__)  # type: ignore[attr-defined]
-
-    @field_validator("symbols", "glassnode_symbols")
-    @classmethod
-    def _upper(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(symbol.upper() for symbol in value))
+            raise SettingsError("\n".join(lines_of(error))) from None
 
     @field_validator("glassnode_metrics")
     @classmethod
@@ -207,13 +152,13 @@ class Settings(BaseSettings):
     @field_validator("blockchain_com_charts")
     @classmethod
     def _charts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _spelled(value, r"[a-z0-9-]{1,64}", "the name of a chart", "n-transactions")
+        return spelled(value, r"[a-z0-9-]{1,64}", "the name of a chart", "n-transactions")
 
     @field_validator("worldbank_indicators")
     @classmethod
     def _indicators(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         pattern = r"(?=.{5,32}$)[A-Za-z0-9]{2,3}:[A-Za-z0-9_.]+"
-        return _spelled(value, pattern, "COUNTRY:INDICATOR", "US:FP.CPI.TOTL.ZG")
+        return spelled(value, pattern, "COUNTRY:INDICATOR", "US:FP.CPI.TOTL.ZG")
 
     @field_validator("coinbase_products")
     @classmethod
@@ -245,7 +190,7 @@ class Settings(BaseSettings):
     def _known_scheme(cls, value: str) -> str:
         if value.startswith("duckdb:///") and value[10:]:
             return value
-        if value.startswith("mysql://") and _has_host_and_port(value):
+        if value.startswith("mysql://") and has_host_and_port(value):
             return value
         msg = (
             "must be duckdb:///path/to/file or mysql://user:password@host:port, "
@@ -301,25 +246,3 @@ class Settings(BaseSettings):
     def start_of_history(self) -> datetime:
         """Return the earliest moment worth asking for (UTC)."""
         return self.history_start or self.clock() - DEFAULT_HISTORY
-
-
-def _has_host_and_port(url: str) -> bool:
-    """Return whether a server URL ends with host and port.
-
-    A plain / # or ? in a password would cut the URL there, and show the rest as the host.
-    """
-    try:
-        parts = urlsplit(url)
-        rest = parts.path.strip("/") + parts.query + parts.fragment
-        return bool(parts.hostname) and parts.port != 0 and not rest
-    except ValueError:
-        return False
-
-
-def _lines(error: ValidationError) -> list[str]:
-    lines = []
-    for part in error.errors(include_url=False, include_input=False, include_context=False):
-        name = "_".join(str(step) for step in part["loc"]).upper()
-        message = part["msg"].removeprefix("Value error, ")
-        lines.append(f"CFW_{name}: {message}")
-    return lines

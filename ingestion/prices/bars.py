@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
-from ingestion.prices.holes import Holes
+from ingestion.prices.holes import Holes, Stretch
 from ingestion.prices.windows import Window, advance
 from ingestion.rejections import Parsed, Rejection, checked, reject, unique
 from ingestion.tables import PRICE_BARS, Row
@@ -49,23 +49,37 @@ class Market(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What one answer said about the bars of ``window``: all of them, but for those refused."""
+    """What one answer said about the bars of ``window``: all of them, but for those refused.
+
+    ``again`` is the doubtful stretch that the question was about, if it was about one.
+    """
 
     window: Window
     parsed: Parsed
     is_sample: bool
+    again: Stretch | None = None
 
 
 def land(
-    run: Extraction, pages: Iterator[Page], cursor: dict[str, Any] | None = None
+    run: Extraction,
+    pages: Iterator[Page],
+    cursor: dict[str, Any] | None = None,
+    reach: timedelta | None = None,
 ) -> Iterator[Chunk]:
     """Yield the rows of pages in batches, and move the cursor along, if there is one.
+
+    Args:
+        run: the extraction.
+        pages: the answers.
+        cursor: of the market; None moves nothing.
+        reach: time that one request covers, None where every answer holds all there is.
 
     Raises:
         SourceError: a page failed; what came before it is yielded first.
     """
     gathered, is_sample = Parsed(), False
-    holes = Holes(cursor) if cursor is not None else None
+    holes = Holes(cursor, reach) if cursor is not None else None
+    taken: set[datetime] = set()
     failure: SourceError | None = None
     while True:
         try:
@@ -75,19 +89,29 @@ def land(
             break
         if page is None:
             break
-        gathered.rows += page.parsed.rows
+        # What is asked for again may overlap what was: a bar is one row of an extraction.
+        gathered.rows += [row for row in page.parsed.rows if row["bar_open_at"] not in taken]
         gathered.rejections += page.parsed.rejections
         is_sample = page.is_sample
         if cursor is not None and holes is not None:
-            newest = max((row["bar_open_at"] for row in page.parsed.rows), default=None)
+            taken.update(row["bar_open_at"] for row in page.parsed.rows)
             advance(cursor, page.window)
-            holes.note(*page.window, newest, is_clean=not page.parsed.rejections)
+            _note(holes, page)
         if len(gathered.rows) >= _BATCH_ROWS:
             yield from run.landed(PRICE_BARS, gathered, is_sample=is_sample)
             gathered = Parsed()
     yield from run.landed(PRICE_BARS, gathered, is_sample=is_sample)
     if failure is not None:
         raise failure
+
+
+def _note(holes: Holes, page: Page) -> None:
+    newest = max((row["bar_open_at"] for row in page.parsed.rows), default=None)
+    is_clean = not page.parsed.rejections
+    if page.again is None:
+        holes.note(*page.window, newest, is_clean=is_clean)
+    else:
+        holes.note_again(page.again, page.window.last, newest, is_clean=is_clean)
 
 
 def parse_page(payload: list[Any], parse: Callable[[Any], Row | None], market: Market) -> Parsed:

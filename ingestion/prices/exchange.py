@@ -69,15 +69,16 @@ class Exchange:
         newer, older = Grid(market.interval, self.buckets).unread(start, cursor, run.clock)
 
         def pages() -> Iterator[Page]:
-            for stretch in due:
-                yield from self.pages(run, market, Window(*stretch), False)
             if newer is not None:
                 yield from self.pages(run, market, newer, False)
+            for stretch in due:
+                for page in self.pages(run, market, Window(*stretch), False):
+                    yield page._replace(again=stretch)
             if older is not None:
                 # Backwards, so that what was read stays one stretch if a page in between fails.
                 yield from self.pages(run, market, older, True)
 
-        yield from land(run, pages(), cursor)
+        yield from land(run, pages(), cursor, self.buckets * market.interval)
 
 
 def markets_of(

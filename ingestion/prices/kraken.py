@@ -24,6 +24,7 @@ from ingestion.extraction import Chunk, Extraction
 from ingestion.http import MAX_WAIT_SECONDS, Provider
 from ingestion.prices.bars import Market, Page, bar_row, land, opened_at, parse_page
 from ingestion.prices.exchange import markets_of
+from ingestion.prices.holes import Holes, Stretch
 from ingestion.prices.windows import Grid, Window
 from ingestion.rejections import Parsed
 from ingestion.tables import Row
@@ -80,7 +81,9 @@ def _bars(run: Extraction, market: Market) -> Iterator[Chunk]:
     window, _ = grid.unread(run.settings.start_of_history(), cursor, run.clock)
     if window is None:
         return
-    result, is_sample = _asked(run, market, window)
+    due = [Window(*stretch) for stretch in Holes(cursor).due()]
+    # However far back it begins, it is one request.
+    result, is_sample = _asked(run, market, min([window.first, *(old.first for old in due)]))
     rows, final = _contents(run, market, result)
     parsed = parse_ohlc(rows, market, window, final, run.clock)
     reached = parsed.rows[0]["bar_open_at"] if parsed.rows else window.first
@@ -92,14 +95,17 @@ def _bars(run: Extraction, market: Market) -> Iterator[Chunk]:
             f"the newest {BUCKETS} and were not read"
         )
     read = Window(reached, min(window.last, grid.floor(final)))
+    again = [(old, parse_ohlc(rows, market, old, final, run.clock)) for old in due]
+    pages = [Page(old, found, is_sample, Stretch(*old)) for old, found in again]
     if read.first <= read.last:
-        yield from land(run, iter([Page(read, parsed, is_sample)]), cursor)
+        pages.append(Page(read, parsed, is_sample))
     else:
         yield from run.refused(parsed.rejections, is_sample=is_sample)
+    yield from land(run, iter(pages), cursor)
 
 
-def _asked(run: Extraction, market: Market, window: Window) -> tuple[Any, bool]:
-    """Return the result of an answer without an error, and whether it was made up.
+def _asked(run: Extraction, market: Market, first: datetime) -> tuple[Any, bool]:
+    """Return the bars from ``first`` on, of an answer without an error, and if it was made up.
 
     Raises:
         SourceError: Kraken refuses the request, or does so still at the last attempt.
@@ -108,7 +114,7 @@ def _asked(run: Extraction, market: Market, window: Window) -> tuple[Any, bool]:
         "pair": market.id,
         "interval": market.minutes,
         # Bars after this moment.
-        "since": int(window.first.timestamp()) - 1,
+        "since": int(first.timestamp()) - 1,
     }
     retrying = Retrying(
         stop=stop_after_attempt(run.settings.http_attempts),

@@ -65,7 +65,7 @@ async def klines(request: Request) -> JSONResponse:
     is_forward = wanted.start is not None
     part = part.select(slice(None, wanted.limit) if is_forward else slice(-wanted.limit, None))
     found = flow(state, wanted.asset.symbol, part, wanted.seconds, now)
-    return JSONResponse(_rows(part, found, wanted.seconds), headers=WEIGHT_HEADERS)
+    return JSONResponse(rows_of(part, found, wanted.seconds), headers=WEIGHT_HEADERS)
 
 
 def parse(query: QueryParams, known: dict[str, Asset]) -> Wanted:
@@ -101,7 +101,8 @@ async def exchange_info(request: Request) -> JSONResponse:
     return JSONResponse(body, headers=WEIGHT_HEADERS)
 
 
-def _rows(bars: Bars, found: Flow | None, seconds: int) -> list[list[Any]]:
+def rows_of(bars: Bars, found: Flow | None, seconds: int) -> list[list[Any]]:
+    """Return bars as rows of twelve; without ``found``, what it would tell is null."""
     columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
     rows: list[list[Any]] = []
     for at, (opened, *values) in enumerate(

@@ -1,8 +1,9 @@
 """Binance's public archive: zips of bars by month and by day, each with its checksum.
 
 A day's file appears on the next day, a month's on the first Monday after it. Times are in
-milliseconds, from 2025 on in microseconds; there is no header line. The same data gives the same
-bytes. What is not there is a 404 with the store's XML.
+milliseconds, from 2025 on in microseconds; there is no header line. But for that, a line says what
+the kline of the REST service says. The same data gives the same bytes. What is not there is a 404
+with the store's XML.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ import io
 import re
 import zipfile
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingestion.sandbox.five_minutes import five_minute_bars
+from ingestion.sandbox.binance import rows_of
+from ingestion.sandbox.candles import bars_of, flow
 from ingestion.sandbox.model import HOUR, Bars
+from ingestion.sandbox.sample_minutes import FIVE_MINUTES, Flow
 from ingestion.sandbox.state import SandboxState, now_of, state_of
 
 QUOTE = "USDT"
-INTERVALS = {"5m": 300, "1h": HOUR}
+INTERVALS = {"5m": FIVE_MINUTES, "1h": HOUR}
 #: A day's file is there this long after the day ends.
 DAILY_LAG = timedelta(hours=3)
 MICROSECONDS_FROM = datetime(2025, 1, 1, tzinfo=UTC)
@@ -91,7 +92,8 @@ def parse(stem: str, *, is_monthly: bool) -> Wanted | None:
 
 def zip_of(state: SandboxState, stem: str, wanted: Wanted, now: datetime) -> bytes | None:
     """Return a file's bytes, or None if there is no such file by now."""
-    bars = _bars_of(state, wanted)
+    moment = int(now.timestamp())
+    bars = bars_of(state, wanted.symbol, wanted.seconds, moment)
     if bars is None or wanted.published > now:
         return None
     is_reuploaded = stem in state.cache.get(_REUPLOADED, ())
@@ -102,43 +104,24 @@ def zip_of(state: SandboxState, stem: str, wanted: Wanted, now: datetime) -> byt
         part = bars.select(inside)
         if is_reuploaded and len(part):
             part = part.corrected(int(part.open_time[-1]), volume=float(part.volume[-1]) + 1.0)
-        text = csv_of(part, wanted.seconds, is_sample=state.data.is_sample)
+        found = flow(state, wanted.symbol, part, wanted.seconds, moment)
+        text = csv_of(part, found, wanted.seconds)
         state.cache[key] = zipped(stem, text) if len(part) else None
-    found: bytes | None = state.cache[key]
-    return found
+    body: bytes | None = state.cache[key]
+    return body
 
 
-def csv_of(bars: Bars, seconds: int, *, is_sample: bool) -> bytes:
+def csv_of(bars: Bars, found: Flow | None, seconds: int) -> bytes:
     """Return bars as the archive writes them, without a header line.
 
-    Turnover and trades of real bars are unknown, so they stay empty.
+    Where turnover and trades are unknown, as those of real bars are, their fields are empty.
     """
-    unit = np.where(bars.open_time >= int(MICROSECONDS_FROM.timestamp()), 1_000_000, 1_000)
-    traded = np.round(bars.volume * (bars.open + bars.close) / 2, 8)
-    told: dict[str, Any] = {
-        "quote_volume": traded,
-        "count": np.ceil(np.sqrt(bars.volume)).astype(np.int64),
-        "taker_buy_volume": bars.volume / 2,
-        "taker_buy_quote_volume": traded / 2,
-    }
-    if not is_sample:
-        told = dict.fromkeys(told, pa.nulls(len(bars), pa.string()))
-    table = pa.table(
-        {
-            "open_time": bars.open_time * unit,
-            "open": bars.open,
-            "high": bars.high,
-            "low": bars.low,
-            "close": bars.close,
-            "volume": bars.volume,
-            "close_time": (bars.open_time + seconds) * unit - 1,
-            **told,
-            "ignore": np.zeros(len(bars), np.int64),
-        }
-    )
-    sink = io.BytesIO()
-    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(include_header=False))
-    return sink.getvalue()
+    lines = []
+    for row in rows_of(bars, found, seconds):
+        if row[0] >= MICROSECONDS_FROM.timestamp() * 1000:
+            row[0], row[6] = row[0] * 1000, (row[6] + 1) * 1000 - 1
+        lines.append(",".join("" if value is None else str(value) for value in row))
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def zipped(stem: str, text: bytes) -> bytes:
@@ -149,20 +132,6 @@ def zipped(stem: str, text: bytes) -> bytes:
     with zipfile.ZipFile(sink, "w") as archive:
         archive.writestr(member, text)
     return sink.getvalue()
-
-
-def _bars_of(state: SandboxState, wanted: Wanted) -> Bars | None:
-    """Return all bars of a symbol and length; the sample's hours are split, real ones are not."""
-    by_interval = state.data.bars.get(wanted.symbol, {})
-    if wanted.seconds in by_interval:
-        return by_interval[wanted.seconds]
-    if HOUR not in by_interval or not state.data.is_sample:
-        return None
-    key = f"binance_archive.five_minutes.{wanted.symbol}"
-    if key not in state.cache:
-        state.cache[key] = five_minute_bars(by_interval[HOUR])
-    made: Bars = state.cache[key]
-    return made
 
 
 def _not_found() -> Response:

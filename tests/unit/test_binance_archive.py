@@ -1,4 +1,4 @@
-"""The archive's files: names, zips, lines good and bad, and five-minute bars that add up."""
+"""The archive's files: names, zips, and lines good and bad."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +18,6 @@ from ingestion.prices import binance_csv
 from ingestion.prices.binance_csv import ArchiveFault, read_bars, unzip
 from ingestion.prices.binance_files import ArchiveFile, parts, published
 from ingestion.sandbox.binance_archive import zipped
-from ingestion.sandbox.five_minutes import FIVE_MINUTES, PARTS, five_minute_bars
-from ingestion.sandbox.model import HOUR, Bars
 
 DAY = Interval(datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 6, 2, tzinfo=UTC))
 FILE = ArchiveFile("BTC", 60, False, DAY)
@@ -239,35 +236,3 @@ def test_a_folder_decides_by_what_it_holds(tmp_path: Path) -> None:
     nested.mkdir(parents=True)
     (nested / "BTCUSDT-1h-2024-05.zip").touch()
     assert len(stems()) == 2
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(prices, prices, prices, prices, st.floats(0, 1e9)), min_size=1, max_size=5)
-)
-def test_five_minute_bars_add_up_exactly(some: list[tuple[float, ...]]) -> None:
-    values = np.array(some)
-    first, last, volume = values[:, 0], values[:, 1], values[:, 4]
-    hourly = Bars(
-        open_time=1_717_200_000 + HOUR * np.arange(len(some)),
-        open=first,
-        high=values[:, :3].max(axis=1),
-        low=values[:, [0, 1, 3]].min(axis=1),
-        close=last,
-        volume=volume,
-    )
-    bars = five_minute_bars(hourly)
-    assert (np.diff(bars.open_time) == FIVE_MINUTES).all()
-    shape = (len(some), PARTS)
-    assert (bars.open.reshape(shape)[:, 0] == hourly.open).all()
-    assert (bars.close.reshape(shape)[:, -1] == hourly.close).all()
-    assert (bars.high.reshape(shape).max(axis=1) == hourly.high).all()
-    assert (bars.low.reshape(shape).min(axis=1) == hourly.low).all()
-    parted = bars.volume.reshape(shape)
-    assert (parted >= 0).all()
-    assert [sum(part) for part in parted.tolist()] == volume.tolist()
-    assert [sum(part[::-1]) for part in parted.tolist()] == volume.tolist()
-    assert (bars.low <= np.minimum(bars.open, bars.close)).all()
-    assert (bars.high >= np.maximum(bars.open, bars.close)).all()
-    again = five_minute_bars(hourly)
-    assert all((getattr(bars, name) == getattr(again, name)).all() for name in ("close", "volume"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
@@ -52,6 +53,9 @@ class Answers:
     def get_json(self, path: str, params: dict[str, Any]) -> tuple[Any, Any]:
         self.asked.append(params)
         return self.answer(params), SimpleNamespace(is_sample=True)
+
+    def redact(self, text: str) -> str:
+        return text
 
     def error(self, what: str, remedy: str, **options: Any) -> SourceError:
         options["provider_wide"] = options.pop("wide", False)
@@ -165,6 +169,66 @@ def test_pages_cover_a_window_once_whatever_is_missing(
     assert (windows[0].first, windows[-1].last) == (first, last)
     assert all(later.first == earlier.last + HOUR for earlier, later in pairwise(windows))
     assert len(asked(run)) <= Grid(HOUR, limit).requests(Window(first, last))
+
+
+def follow(run: Extraction) -> list[datetime]:
+    """Run Binance; return the opens of the bars that came."""
+    return [
+        row["bar_open_at"]
+        for chunk in binance.extract(run)
+        for row in chunk.rows
+        if "bar_open_at" in row
+    ]
+
+
+def test_a_refused_kline_is_asked_for_again_until_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binance, "LIMIT", 3)
+    good = exchange_of({0, 2, 3, 5, 6, 7, 8, 9, 10, 11}, 3)
+
+    def bad(params: dict[str, Any]) -> Any:
+        return [kline(2, close="9") if row[0] == ms(2) else row for row in good(params)]
+
+    run = extraction(bad)
+    assert len(follow(run)) == 9
+    assert [hole[2] for hole in run.state["BTCUSDT"]["doubted"]] == [1]
+    again = extraction(exchange_of(set(range(12)), 3))  # with klines that were not there before
+    again.state = run.state
+    came = follow(again)
+    assert len(came) == len(set(came)), "a bar is one row, however often it was asked for"
+    assert set(came) >= {FIRST + n * HOUR for n in range(4)}
+    assert "doubted" not in again.state["BTCUSDT"]
+
+
+def test_a_kline_that_stays_bad_is_asked_for_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binance, "LIMIT", 3)
+    good = exchange_of(set(range(12)), 3)
+    state: dict[str, Any] = {}
+    times = []
+    for _ in range(5):
+        run = extraction(
+            lambda params: [kline(2, close="9") if r[0] == ms(2) else r for r in good(params)]
+        )
+        run.state = state
+        follow(run)
+        times.append(sum(params.get("startTime") == ms(0) for params in asked(run)))
+    assert times == [1, 1, 1, 0, 0]
+
+
+def test_an_empty_answer_for_all_the_rest_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid(HOUR, 3)
+    monkeypatch.setattr(binance, "LIMIT", grid.buckets)
+    monkeypatch.setattr(binance, "EXCHANGE", replace(binance.EXCHANGE, buckets=grid.buckets))
+    good = exchange_of(set(range(12)), 3)
+    state: dict[str, Any] = {}
+    came: set[datetime] = set()
+    for answer in (lambda p: good(p) if p["startTime"] < ms(3) else [], good):
+        run = extraction(answer)
+        run.state = state
+        came |= {
+            row["bar_open_at"] for chunk in binance.EXCHANGE.extract(run) for row in chunk.rows
+        }
+    assert came == {FIRST + n * HOUR for n in range(12)}
+    assert "doubted" not in state["BTCUSDT"]
 
 
 @given(st.lists(st.integers(0, 11), max_size=30), st.randoms())
@@ -302,6 +366,20 @@ def test_an_answer_of_another_shape_is_an_error(answer: Any) -> None:
     run, rows = bars(answer)
     assert rows == []
     assert len(run.failures) == 1
+
+
+def test_a_bar_that_kraken_spoilt_is_asked_for_again_in_the_same_request() -> None:
+    state: dict[str, Any] = {}
+    came = []
+    for spoilt in (True, False, False):
+        close = "9" if spoilt else "3"
+        run = extraction(lambda _, close=close: result(ohlc(1, close), ohlc(10), ohlc(11)))
+        run.state = state
+        rows = [row for chunk in kraken.extract(run) for row in chunk.rows if "symbol" in row]
+        came.append([(row["bar_open_at"] - FIRST) // HOUR for row in rows])
+        assert len(asked(run)) == 1
+        assert asked(run)[0]["since"] == ms(9 if len(came) == 3 else 0) // 1000 - 1
+    assert [sorted(hours) for hours in came] == [[10, 11], [1, 10, 11], [10, 11]]
 
 
 def test_bars_beyond_the_newest_720_are_noted_as_lost() -> None:

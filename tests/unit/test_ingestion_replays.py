@@ -17,18 +17,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingestion.backfill import ledger
+from ingestion.backfill.intervals import Interval
 from ingestion.history import History
 from ingestion.macro import alfred, fear_greed
-from ingestion.news import rss
+from ingestion.news import checks, rss
 from ingestion.news.feeds import Feed
 from ingestion.onchain import coinmetrics
-from ingestion.prices import coinbase, coingecko
+from ingestion.prices import binance, coinbase, coingecko
+from ingestion.prices.bars import Market
+from ingestion.prices.windows import Window
 from ingestion.rejections import reject
 from ingestion.social import stocktwits
 from ingestion.tables import (
     ARTICLES,
     ASSET_MENTIONS,
     ASSET_SNAPSHOTS,
+    BACKFILL_INTERVALS,
+    FEED_CHECKS,
     MACRO_OBSERVATIONS,
     ONCHAIN_METRICS,
     PRICE_BARS,
@@ -124,8 +130,19 @@ def _candle(n: int) -> list[Any]:
 
 
 def _candles(page: list[Any], clock: datetime) -> list[Row]:
-    window = coinbase.Window(T0, T0 + 100 * HOUR)
-    return coinbase.parse_candles(page, "BTC", "BTC-USD", window, clock).rows
+    window = Window(T0, T0 + 100 * HOUR)
+    return coinbase.parse_candles(page, Market("BTC", "BTC-USD", "USD", 60), window, clock).rows
+
+
+def _kline(n: int) -> list[Any]:
+    opened = int((T0 + n * HOUR).timestamp()) * 1000
+    told = [f"{n}.5", n, "0", "0", "0"] if n % 3 else [None, None, None, None, "0"]
+    return [opened, "2", str(3 + n), "1", "2.5", str(n), opened + 3_599_999, *told]
+
+
+def _klines(page: list[Any], clock: datetime) -> list[Row]:
+    window = Window(T0, T0 + 100 * HOUR)
+    return binance.parse_klines(page, Market("BTC", "BTCUSDT", "USDT", 60), window, clock).rows
 
 
 def _coin(n: int) -> dict[str, Any]:
@@ -201,18 +218,39 @@ def _mention(n: int) -> dict[str, Any]:
     return {"text_id": f"t{n // 2}", "symbol": ("BTC", "ETH")[n % 2], **found}
 
 
+def _checks(page: list[Any], clock: datetime) -> list[Row]:
+    rows = []
+    for n in page:
+        feed = Feed(f"news{n}", "crypto", f"https://news.example/{n}/rss")
+        answer = checks.Answer(f'"{clock}"', None, n, T0 - n * HOUR, is_sample=True)
+        rows.append(checks.answered(feed, clock, answer)[1])
+    return rows
+
+
+def _intervals(page: list[Any], clock: datetime) -> list[Row]:
+    months = [Interval(T0 - (n + 1) * DAY, T0 - n * DAY) for n in page]
+    entries = [
+        ledger.Entry("BTC@60", month, 24, 1, f"BTCUSDT-1h-{month.first.date()}", "a" * 64)
+        for month in months
+    ]
+    return ledger.rows_of(entries, "binance-archive", "prices", clock)
+
+
 def _as_is(page: list[Any], clock: datetime) -> list[Row]:
     return [dict(row) for row in page]
 
 
 SOURCES = (
     Source(PRICE_BARS, _candle, _candles),
+    Source(PRICE_BARS, _kline, _klines),
     Source(ASSET_SNAPSHOTS, _coin, _coins),
     Source(ONCHAIN_METRICS, _onchain, _onchain_rows),
     Source(
         MACRO_OBSERVATIONS, _greed, lambda page, clock: fear_greed.parse_index(page, clock).rows
     ),
     Source(ARTICLES, _entry, _entries),
+    Source(FEED_CHECKS, int, _checks),
+    Source(BACKFILL_INTERVALS, int, _intervals),
     Source(SOCIAL_POSTS, _message, _posts),
     Source(SOCIAL_ENGAGEMENT, _message, _captures),
     Source(REJECTED_ROWS, _candle, _refused),
