@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +33,27 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_outside_settings(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _quick_models: None
+) -> None:
     """Start every test without CFW_ settings, so that a developer's own never leak in."""
     for name in list(os.environ):
-        if name.startswith("CFW_") and name != "CFW_TEST_DATA" and not name.startswith("CFW_TEST_"):
+        if name.startswith("CFW_") and not name.startswith("CFW_TEST_"):
             monkeypatch.delenv(name)
+    if not {"unit", "contract"} & set(request.path.parts):
+        monkeypatch.setenv("CFW_SCORE_MODELS", "vader")
     monkeypatch.setattr("pydantic_settings.sources.DotEnvSettingsSource._read_env_files", _no_file)
 
 
-@pytest.fixture(autouse=True)
-def _quick_models(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Score with the lexicon alone where a test runs the pipeline: it is not about the models.
+@pytest.fixture(scope="session", autouse=True)
+def _quick_models() -> Iterator[None]:
+    """Score with the lexicon alone, also in fixtures that live longer than a test.
 
-    The models' own tests and the demo decide for themselves.
+    A pipeline's test is not about models; the models' own tests and the demo decide for themselves.
     """
-    if not {"unit", "contract"} & set(request.path.parts):
-        monkeypatch.setenv("CFW_SCORE_MODELS", "vader")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CFW_SCORE_MODELS", "vader")
+        yield
 
 
 def _no_file(_self: Any) -> dict[str, Any]:

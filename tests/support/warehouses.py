@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import duckdb
 import pandas as pd
@@ -19,9 +17,6 @@ from ingestion.sandbox import RunningSandbox
 from ingestion.steps import STEPS, StepReport, run_step
 from ingestion.tables import TABLES
 from tests.support.marts import read_mart
-
-#: The lexicon alone: tests that are not about models do not wait for one.
-QUICK_MODELS = {"CFW_SCORE_MODELS": "vader"}
 
 
 class TestWarehouse:
@@ -60,8 +55,7 @@ class TestWarehouse:
         if moment:
             self.sandbox.set_clock(datetime.fromisoformat(moment).astimezone(UTC))
         self.ingest()
-        with patch.dict(os.environ, QUICK_MODELS):
-            steps.score(self.settings)
+        steps.score(self.settings)
 
     def transform(self, **options: Any) -> pd.DataFrame:
         """Build and test the models; return the mart that was built."""
