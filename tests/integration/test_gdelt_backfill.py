@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 from ingestion import steps
+from ingestion.backfill.intervals import Interval
+from ingestion.backfill.planning import Wanted, make_plan
+from ingestion.backfill.runner import run_plan
+from ingestion.backfill.sources import sources_of
 from ingestion.config import Settings
 from ingestion.destination import Warehouse
 from ingestion.errors import SettingsError, SourceError
-from ingestion.extraction import Chunk, Extraction
+from ingestion.extraction import Extraction
 from ingestion.http import HttpClient
 from ingestion.news import gdelt
 from ingestion.sandbox import Article, RunningSandbox, SandboxData, running_sandbox
@@ -165,18 +169,17 @@ def test_the_searches_of_the_table_and_of_the_assets(
 
 
 def test_headlines_land_once_as_an_archive(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    def read(run: Extraction) -> Iterator[Chunk]:
-        return gdelt.backfill(run, "bitcoin", START, START + timedelta(hours=4))
-
     settings = extraction(sandbox, tmp_path).settings
-    step = steps.Step("news", gdelt.provider, read, gdelt.TABLES)
-    landed = []
-    for _ in range(2):
-        client = HttpClient(settings, gdelt.provider(settings))
-        landed.append(steps._load("gdelt", step, settings, client)[1]["articles"])
-    assert landed == [113, 0]
+    hours = timedelta(hours=4)
+    for length, new_rows in ((hours, 113), (DAY, 600 - 113)):
+        plan = make_plan(settings, sources_of("news"), Wanted(Interval(START, START + length)))
+        assert [item.item for item in plan.items] == ["bitcoin", "crypto"]
+        (report,) = run_plan(plan, settings)
+        assert (report.failures, report.done, report.new_rows) == ([], report.chunks, new_rows)
+    again = make_plan(settings, sources_of("news"), Wanted(Interval(START, START + DAY)))
+    assert (again.chunks, again.requests) == (0, 0)
     warehouse = Warehouse(settings)
     rows = warehouse.query(f"SELECT * FROM {warehouse.table('articles')}")
     assert {row["feed"] for row in rows} == {"gdelt:bitcoin"}
     assert all(row["is_backfilled"] and row["published_at"] is None for row in rows)
-    assert all(START <= row["available_at"] < START + timedelta(hours=4) for row in rows)
+    assert all(START <= row["available_at"] < START + DAY for row in rows)
