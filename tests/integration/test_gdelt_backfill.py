@@ -24,6 +24,7 @@ from ingestion.news import gdelt
 from ingestion.sandbox import Article, RunningSandbox, SandboxData, running_sandbox
 from ingestion.sandbox.gdelt import THROTTLED, seen_at
 from ingestion.tables import ARTICLES
+from tests.support.days import Clock
 
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "assets.csv"
 START = datetime(2024, 6, 1, tzinfo=UTC)
@@ -124,11 +125,17 @@ def test_pieces_in_any_order_give_the_rows_of_the_whole(
 def test_a_request_to_slow_down_is_waited_for(sandbox: RunningSandbox, tmp_path: Path) -> None:
     run = extraction(sandbox, tmp_path, http_backoff_seconds=1.0)
     slept: list[float] = []
-    run.client = HttpClient(run.settings, gdelt.provider(run.settings), sleep=slept.append)
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.sleep(seconds)
+
+    run.client = HttpClient(run.settings, gdelt.provider(run.settings), sleep=sleep, clock=clock)
     sandbox.faults.add("/gdelt", "html", body=THROTTLED)
     sandbox.faults.add("/gdelt", "status", status=429, body=THROTTLED)
     assert len(found(run, START, START + timedelta(hours=3))) > 80
-    assert [wait for wait in slept if wait >= 1] == [60.0, 60.0]
+    assert [wait for wait in slept if wait >= 1] == pytest.approx([60.0, 60.0], abs=0.001)
 
     sandbox.faults.add("/gdelt", "html", times=None, body=THROTTLED)
     with pytest.raises(SourceError, match="asked less often, in spite of long waits") as caught:
