@@ -8,8 +8,8 @@ import sys
 import typer
 
 from flows.cli import (
-    evaluate_commands,
     backfill_commands,
+    evaluate_commands,
     inspect_commands,
     model_commands,
     run_commands,
