@@ -41,6 +41,8 @@ class Extraction:
         state: what the last successful run left; changes are stored with the rows.
         failures: parts that failed while others went on.
         notes: what a reader should know, though nothing failed.
+        left_out: what a backfill asked for and was refused, though the rest of the piece came:
+            the ledger does not call such a piece done.
     """
 
     source: str
@@ -52,6 +54,7 @@ class Extraction:
     state: MutableMapping[str, Any] = field(default_factory=dict)
     failures: list[SourceError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     rejected: int = 0
 
     def each(

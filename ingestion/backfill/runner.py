@@ -169,6 +169,7 @@ class _SourceRun:
             SourceError: the chunk could not be read to its end; what came is kept.
         """
         requests, failures = self.tools.client.requests, len(self.tools.failures)
+        left_out = len(self.tools.left_out)
         found = Gathered(chunks=1)
         files = []
         try:
@@ -184,8 +185,9 @@ class _SourceRun:
             self.batch.merge(found)
             raise
         file = files[0] if len(files) == 1 else None
-        # Of the newest days more may come: they are read, but not called done.
-        if final := chunk.clip(Interval(chunk.first, plan.final)):
+        # Of the newest days more may come, and so may what was refused: read, but not called done.
+        final = chunk.clip(Interval(chunk.first, plan.final))
+        if final and len(self.tools.left_out) == left_out:
             entry = Entry(
                 item=plan.item,
                 interval=final,

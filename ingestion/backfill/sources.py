@@ -18,6 +18,7 @@ from ingestion.errors import SettingsError
 from ingestion.extraction import Extraction
 from ingestion.http import HttpClient, Provider
 from ingestion.macro import fred, fredgraph, worldbank
+from ingestion.news import gdelt
 from ingestion.onchain import blockchain_com, coinmetrics, glassnode
 from ingestion.prices import binance, binance_archive, coinbase, coingecko
 
@@ -171,6 +172,7 @@ _ALL = (
     _source("fredgraph", "macro", fredgraph),
     # a year's figure is out about a year after it ended
     _source("worldbank", "macro", worldbank, final=_days_ago(800)),
+    _source("gdelt", "news", gdelt),
 )
 
 SOURCES: Mapping[str, BackfillSource] = MappingProxyType({source.name: source for source in _ALL})

@@ -97,6 +97,11 @@ def backfill(run: Extraction, item: str, first: datetime, last: datetime) -> Ite
     wanted = Wanted(tuple(symbols), run.settings.coinmetrics_metrics, *span)
     yield from reader.read(wanted)
     run.notes += refusals.notes()
+    run.left_out += [
+        f"{asset} {metric}"
+        for asset, metric in refusals.pairs()
+        if any(counts_on(asset, day) for day in span)
+    ]
 
 
 def _symbols(run: Extraction) -> dict[str, str]:

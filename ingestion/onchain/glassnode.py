@@ -86,6 +86,7 @@ def backfill(run: Extraction, item: str, first: datetime, last: datetime) -> Ite
     pairs = [pair for pair in _pairs(run) if pair[0] == item]
     yield from run.each(pairs, lambda pair: reader.read(*pair, *span))
     run.notes += refusals.notes()
+    run.left_out += [error.what for error in reader.refused]
 
 
 def _pairs(run: Extraction) -> list[tuple[str, Metric]]:

@@ -62,6 +62,12 @@ class Refusals:
         pairs = ((asset, metric), (EVERY, metric), (asset, EVERY))
         return any(f"{one}|{other}" in self._memory for one, other in pairs)
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the pairs that are not to be asked for, with ``EVERY`` for any."""
+        return [
+            (asset, metric) for asset, _, metric in (key.partition("|") for key in self._memory)
+        ]
+
     def allowed(self, asset: str, metrics: Iterable[str]) -> tuple[str, ...]:
         """Return the metrics of an asset that may be asked for, in their order."""
         return tuple(metric for metric in metrics if not self.has(asset, metric))

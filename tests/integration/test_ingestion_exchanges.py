@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ingestion.prices import binance, coinbase, coingecko
 from ingestion.prices.windows import Grid
 from ingestion.sandbox import RunningSandbox, SandboxData
 from ingestion.steps import run_step
+from tests.support.days import Clock
 
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "assets.csv"
 HOUR = timedelta(hours=1)
@@ -165,17 +167,27 @@ def test_a_stale_answer_of_kraken_moves_no_cursor_past_it(
 
 
 def test_a_ban_stops_the_step_at_once_and_says_how_long(
-    sandbox: RunningSandbox, tmp_path: Path
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock()
+    client = partial(HttpClient, sleep=clock.sleep, clock=clock)
+    monkeypatch.setattr("ingestion.steps.HttpClient", client)
     settings = settings_for(sandbox, tmp_path, CFW_SYMBOLS="BTC,ETH,SOL,ADA")
     sandbox.faults.add("/binance", "status", status=429, retry_after=0)
     sandbox.faults.add("/binance", "status", times=None, status=418, retry_after=1800)
-    with pytest.raises(SourceError, match="418") as caught:
+    until = datetime.fromtimestamp(clock.now + 1800, UTC).strftime("%Y-%m-%d %H:%M")
+    with pytest.raises(SourceError, match="answered 418") as caught:
         run_step("binance", settings)
-    assert "banned this address; wait 1800 s" in str(caught.value)
+    assert f"it asks to be left alone until {until}" in str(caught.value)
     assert "request weight" in str(caught.value)
     assert sandbox.requests["/binance"] == 2
     sandbox.faults.clear()
+    clock.now += 1600  # short waits would be sat out
+    with pytest.raises(SourceError, match=f"is left alone until {until}"):
+        run_step("binance", settings)
+    assert sandbox.requests["/binance"] == 2
+    assert clock.slept < 1
+    clock.now += 201
     assert run_step("binance", settings).rows["price_bars"] > 0
 
 

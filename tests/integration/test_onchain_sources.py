@@ -13,6 +13,11 @@ from typing import Any
 import pytest
 
 from ingestion.assets import selected_assets
+from ingestion.backfill.intervals import Interval
+from ingestion.backfill.planning import Wanted as WantedHistory
+from ingestion.backfill.planning import make_plan
+from ingestion.backfill.runner import run_plan
+from ingestion.backfill.sources import sources_of
 from ingestion.config import Settings
 from ingestion.destination import Warehouse
 from ingestion.errors import SourceError
@@ -393,3 +398,32 @@ def test_a_backfill_reads_its_period_and_nothing_of_the_state(
     if step != "glassnode":  # whose point-in-time series starts where the window does
         assert sorted(parts, key=by_key) == sorted(rows, key=by_key)
     run.client.close()
+
+
+@pytest.mark.parametrize(
+    ("step", "changes"),
+    [("coinmetrics", {}), ("glassnode", {"glassnode_metrics": "indicators/sopr,supply/current"})],
+)
+def test_a_backfill_without_a_refused_metric_is_not_called_done(
+    step: str, changes: dict[str, Any], sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, tmp_path, CFW_SYMBOLS="BTC", **changes)
+    period = Interval(datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC))
+    if step == "coinmetrics":
+        refuse_metric(sandbox, "SplyCur", FORBIDDEN.format("SplyCur", "btc"))
+    source, wanted = sources_of("onchain", step), WantedHistory(period)
+    for is_first in (True, False):
+        plan = make_plan(settings, source, wanted)
+        assert plan.chunks == 1
+        (report,) = run_plan(plan, settings)
+        assert report.failures == []
+        assert "refused by the provider" in " ".join(report.notes)
+        assert bool(report.new_rows) == is_first
+    sandbox.faults.clear()
+    settings = settings_for(
+        sandbox, tmp_path, CFW_SYMBOLS="BTC", glassnode_metrics="supply/current"
+    )
+    (report,) = run_plan(make_plan(settings, source, wanted), settings)
+    assert report.failures == []
+    assert (report.new_rows > 0) == (step == "coinmetrics")
+    assert make_plan(settings, source, wanted).chunks == 0
