@@ -40,22 +40,27 @@ in_window as (
 
 final as (
     select
-        provider,
-        symbol,
-        bar_hour,
-        min(bar_open_at) as bar_open_at,
-        max(case when bar_open_at = hour_open_at then open_price end) as open_price,
-        max(high_price) as high_price,
-        min(low_price) as low_price,
-        max(case when bar_open_at = {{ cf_minutes_after('hour_open_at', 55) }} then close_price end)
-            as close_price,
-        sum(volume_base) as volume_base,
-        case when count(volume_quote) = 12 then sum(volume_quote) end as volume_quote,
-        {{ cf_bigint('case when count(trade_count) = 12 then sum(trade_count) end') }} as trade_count,
-        min(quote_currency) as quote_currency,
-        max(is_sample) as is_sample
+        in_window.provider,
+        in_window.symbol,
+        in_window.bar_hour,
+        min(in_window.bar_open_at) as bar_open_at,
+        max(case when in_window.bar_open_at = in_window.hour_open_at then in_window.open_price end)
+            as open_price,
+        max(in_window.high_price) as high_price,
+        min(in_window.low_price) as low_price,
+        max(case
+            when in_window.bar_open_at = {{ cf_minutes_after('in_window.hour_open_at', 55) }}
+                then in_window.close_price
+        end) as close_price,
+        sum(in_window.volume_base) as volume_base,
+        case when count(in_window.volume_quote) = 12 then sum(in_window.volume_quote) end as volume_quote,
+        {{ cf_bigint(
+            'case when count(in_window.trade_count) = 12 then sum(in_window.trade_count) end'
+        ) }} as trade_count,
+        min(in_window.quote_currency) as quote_currency,
+        max(in_window.is_sample) as is_sample
     from in_window
-    group by provider, symbol, bar_hour
+    group by in_window.provider, in_window.symbol, in_window.bar_hour
     -- twelve bars in which nobody traded make no hour
     having count(*) = 12 and max(case when {{ cf_was_traded('in_window') }} then 1 else 0 end) = 1
 )
