@@ -13,7 +13,8 @@ renamed as (
         articles.url,
         articles.canonical_url,
         -- copies of one article in two feeds share it; hashed, since servers cannot index a long text
-        md5(coalesce(articles.canonical_url, concat(articles.feed, ' ', articles.guid))) as story_id,
+        {{ cf_text_hash("coalesce(articles.canonical_url, concat(articles.feed, ' ', articles.guid))") }}
+            as story_id,
         articles.title,
         articles.summary,
         articles.author,
