@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from filelock import FileLock
+
 from ingestion.errors import SettingsError
 
 #: Longest pause a task sits out; a host that is held for longer is reported instead.
@@ -181,8 +183,15 @@ class HostLedger:
         # A connection must not cross a fork.
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Turning WAL on waits for nobody: two that open a new file at once would get "locked".
+            with FileLock(f"{self.path}.lock", timeout=30.0):
+                connection = self._prepared()
         except OSError as error:
-            raise sqlite3.OperationalError(error.strerror) from None
+            raise sqlite3.OperationalError(error.strerror or str(error)) from None
+        self._connection, self._owner = connection, os.getpid()
+        return connection
+
+    def _prepared(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path, timeout=30.0, isolation_level=None, check_same_thread=False
         )
@@ -194,5 +203,4 @@ class HostLedger:
             "(host TEXT PRIMARY KEY, state TEXT NOT NULL, seen_at REAL NOT NULL) WITHOUT ROWID"
         )
         connection.execute("DELETE FROM hosts WHERE seen_at < ?", (self.clock() - _FORGET_SECONDS,))
-        self._connection, self._owner = connection, os.getpid()
         return connection

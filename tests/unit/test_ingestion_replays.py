@@ -39,6 +39,7 @@ from ingestion.tables import (
     ONCHAIN_METRICS,
     PRICE_BARS,
     REJECTED_ROWS,
+    SCORING_FAILURES,
     SENTIMENT_SCORES,
     SOCIAL_ENGAGEMENT,
     SOCIAL_POSTS,
@@ -213,6 +214,18 @@ def _score(n: int) -> dict[str, Any]:
     return {**names, **values, **unknown, "scored_at": T0}
 
 
+def _failure(n: int) -> Any:
+    return {
+        "text_id": f"{n % 4:064x}",
+        "model_id": "m",
+        "model_revision": "1",
+        "attempt": 1,
+        "error": f"cannot read text {n % 4}",
+        "failed_at": T0,
+        "is_sample": True,
+    }
+
+
 def _mention(n: int) -> dict[str, Any]:
     found = {"rule": "name", "matched": "Bitcoin", "start_offset": n, "end_offset": n + 7}
     return {"text_id": f"t{n // 2}", "symbol": ("BTC", "ETH")[n % 2], **found}
@@ -255,6 +268,7 @@ SOURCES = (
     Source(SOCIAL_ENGAGEMENT, _message, _captures),
     Source(REJECTED_ROWS, _candle, _refused),
     Source(SENTIMENT_SCORES, _score, _as_is),
+    Source(SCORING_FAILURES, _failure, _as_is),
     Source(ASSET_MENTIONS, _mention, _as_is),
 )
 
