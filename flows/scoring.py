@@ -98,7 +98,8 @@ class ScoringWorker:
             options = replace(options, claims=ServerClaims(self._settings, options.shard))
         kind = SharedWarehouse if self._is_shared else Warehouse
         return run_scoring(
-            kind(self._settings),
+            # The texts of an interrupted load wait again, and another worker may have taken them.
+            kind(self._settings, finishes=False),
             self._scorers,
             self._finder,
             now=self._settings.clock(),

@@ -43,7 +43,7 @@ def destination_for(settings: Settings, pipeline_name: str) -> Destination[Any, 
     return server_destination(Server.of(settings), layout)
 
 
-def target_for(settings: Settings, pipeline_name: str) -> Target:
+def target_for(settings: Settings, pipeline_name: str, *, finishes: bool = True) -> Target:
     """Return where a pipeline loads; its working folder is private to the warehouse."""
     warehouse = f"{settings.warehouse_url}|{settings.schema_prefix}"
     folder = hashlib.sha256(warehouse.encode()).hexdigest()[:12]
@@ -54,6 +54,7 @@ def target_for(settings: Settings, pipeline_name: str) -> Target:
         pipelines_dir=settings.data_dir.absolute() / "dlt" / folder,
         attempts=SERVER_ATTEMPTS if settings.is_server else 1,
         place=_place(settings),
+        finishes=finishes,
     )
 
 
@@ -67,9 +68,16 @@ def _place(settings: Settings) -> str:
 class Warehouse:
     """Reads and writes the raw schema. Holds no connection between two calls."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Keep the settings; nothing is opened."""
+    def __init__(self, settings: Settings, *, finishes: bool = True) -> None:
+        """Keep the settings; nothing is opened.
+
+        Args:
+            settings: name the warehouse.
+            finishes: whether ``load`` first finishes a load of its pipeline that a crash
+                interrupted. False drops it: for rows that are made again, perhaps by others.
+        """
         self.settings = settings
+        self._finishes = finishes
         self._engine = engine_for(settings)
 
     def table(self, name: str) -> str:
@@ -124,7 +132,8 @@ class Warehouse:
                 yield name, history.new_rows(TABLES[name], rows)
 
         missing = [name for name in checked if not self.has_table(name)]
-        counts = run_pipeline(target_for(self.settings, pipeline_name), batches, missing)
+        target = target_for(self.settings, pipeline_name, finishes=self._finishes)
+        counts = run_pipeline(target, batches, missing)
         self.index(missing)
         return {name: counts.get(name, 0) for name in checked}
 

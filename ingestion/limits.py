@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from filelock import FileLock
-
 from ingestion.errors import SettingsError
 
 #: Longest pause a task sits out; a host that is held for longer is reported instead.
@@ -183,9 +181,7 @@ class HostLedger:
         # A connection must not cross a fork.
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Turning WAL on waits for nobody: two that open a new file at once would get "locked".
-            with FileLock(f"{self.path}.lock", timeout=30.0):
-                connection = self._prepared()
+            connection = self._prepared()
         except OSError as error:
             raise sqlite3.OperationalError(error.strerror or str(error)) from None
         self._connection, self._owner = connection, os.getpid()
@@ -195,8 +191,9 @@ class HostLedger:
         connection = sqlite3.connect(
             self.path, timeout=30.0, isolation_level=None, check_same_thread=False
         )
+        # Turning WAL on waits for nobody: two that open a new file at once would get "locked".
+        connection.execute("PRAGMA journal_mode = PERSIST")
         # What a crash of the machine loses is not worth a disk's wait per request.
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS hosts "

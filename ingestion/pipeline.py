@@ -54,6 +54,7 @@ class Target:
     Attributes:
         attempts: how often a package is tried while its failures are ones that pass.
         place: user, host and port of a server, for messages.
+        finishes: whether a load that a crash interrupted is finished; else it is dropped.
     """
 
     pipeline_name: str
@@ -62,6 +63,7 @@ class Target:
     pipelines_dir: Path
     attempts: int = 1
     place: str = ""
+    finishes: bool = True
 
 
 def run_pipeline(
@@ -133,7 +135,7 @@ def _abort(pipeline: dlt.Pipeline) -> None:
 def _fresh_pipeline(target: Target) -> dlt.Pipeline:
     """Return a pipeline without pending packages whose state will come from the warehouse."""
     pipeline = _open(target)
-    if pipeline.has_pending_data:
+    if pipeline.has_pending_data and target.finishes:
         try:
             _run(pipeline, target)
             logger.info("%s: finished the load that was interrupted", target.pipeline_name)

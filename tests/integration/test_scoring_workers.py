@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,29 @@ def test_a_run_scores_too_while_it_holds_the_warehouse(
     land_texts(settings, 20)
     with run_lock(settings):
         assert ScoringWorker(settings, is_alone=True).score().scored == 20
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_load_is_not_finished_behind_the_worker_that_took_its_texts(
+    server: ServerForTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CFW_SCORE_MODELS", "vader")
+    settings = server.settings()
+    other = settings.model_copy(update={"data_dir": tmp_path / "other"})
+    land_texts(settings, 20)
+    with monkeypatch.context() as patch:
+        patch.setattr("dlt.Pipeline.load", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            ScoringWorker(settings).score()
+    assert ScoringWorker(other).score().scored == 20
+    land_texts(other, 21)
+    assert ScoringWorker(settings).score().scored == 1
+    warehouse = Warehouse(settings)
+    rows = warehouse.query(f"select text_id from {warehouse.table('sentiment_scores')}")
+    assert len(rows) == len({row["text_id"] for row in rows}) == 21
 
 
 def test_killed_workers_lose_nothing_and_score_nothing_twice(server: ServerForTest) -> None:
