@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,37 @@ def checked(table: Table, parse: Callable[[Any], Row | None], raw: Any) -> Row |
     except Invalid as error:
         return reject(table.name, str(error), raw)
     return row
+
+
+def parse_page(
+    table: Table,
+    parse: Callable[[Any], Row | None],
+    page: Iterable[Any],
+    *,
+    label: Callable[[Any], Any] = lambda raw: raw,
+    order: Sequence[str] = (),
+) -> Parsed:
+    """Return the rows of one page, each identity once, and what is refused.
+
+    Args:
+        table: what the rows are of.
+        parse: makes a row, or None of what is neither landed nor refused; raises ``Invalid``.
+        page: what the provider gave.
+        label: what a rejection shows of a raw row, such as with whose it is.
+        order: the columns that the rows are sorted by; the page's own order if there are none.
+    """
+    kept: list[tuple[Row, Any]] = []
+    refused: list[Rejection] = []
+    for raw in page:
+        outcome = checked(table, parse, raw)
+        if isinstance(outcome, Rejection):
+            refused.append(reject(table.name, outcome.reason, label(raw)))
+        elif outcome is not None:
+            kept.append((outcome, label(raw)))
+    result = unique(table, kept)
+    result.rejections += refused
+    result.rows.sort(key=lambda row: tuple(row[name] for name in order))
+    return result
 
 
 def unique(table: Table, rows: Iterable[tuple[Row, Any]]) -> Parsed:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ingestion.days import ONE_DAY, midnight
 from ingestion.macro.observations import MISSING, lagged_row
-from ingestion.rejections import Parsed, Rejection, checked, reject, unique
+from ingestion.rejections import Parsed, parse_page
 from ingestion.tables import MACRO_OBSERVATIONS, Row
 from ingestion.validate import iso_date, number, refuse
 
@@ -64,19 +64,13 @@ def parse_observations(
             of a series that has no vintages.
     """
     parse = partial(_observation, series_id=series_id, clock=clock, lag=lag)
-    kept: list[tuple[Row, Any]] = []
-    refused: list[Rejection] = []
-    for raw in data:
-        outcome = checked(MACRO_OBSERVATIONS, parse, raw)
-        if isinstance(outcome, Rejection):
-            labelled = {"series_id": series_id, "observation": raw}
-            refused.append(reject(MACRO_OBSERVATIONS.name, outcome.reason, labelled))
-        elif outcome is not None:
-            kept.append((outcome, raw))
-    page = unique(MACRO_OBSERVATIONS, kept)
-    page.rejections += refused
-    page.rows.sort(key=lambda row: (row["vintage_date"], row["observation_date"]))
-    return page
+    return parse_page(
+        MACRO_OBSERVATIONS,
+        parse,
+        data,
+        label=lambda raw: {"series_id": series_id, "observation": raw},
+        order=("vintage_date", "observation_date"),
+    )
 
 
 def coalesced(rows: Sequence[Row], windows: Sequence[Span]) -> list[Row]:

@@ -14,7 +14,7 @@ from typing import Any
 from ingestion.config import Settings
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
-from ingestion.rejections import Parsed, Rejection, checked, unique
+from ingestion.rejections import Parsed, parse_page
 from ingestion.tables import MACRO_OBSERVATIONS, Row
 from ingestion.validate import iso_date, number, refuse, unix_time
 
@@ -65,12 +65,7 @@ def error_in(payload: Any) -> str | None:
 def parse_index(data: list[Any], clock: datetime) -> Parsed:
     """Return the days of the index, oldest first, and what is refused."""
     parse = partial(_observation, clock=clock)
-    outcomes = [(checked(MACRO_OBSERVATIONS, parse, raw), raw) for raw in data]
-    rows = [(row, raw) for row, raw in outcomes if isinstance(row, dict)]
-    result = unique(MACRO_OBSERVATIONS, rows)
-    result.rows.sort(key=lambda row: row["observation_date"])
-    result.rejections += [bad for bad, _ in outcomes if isinstance(bad, Rejection)]
-    return result
+    return parse_page(MACRO_OBSERVATIONS, parse, data, order=("observation_date",))
 
 
 def _observation(raw: Any, clock: datetime) -> Row:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import partial
 
 from ingestion.config import Settings
 from ingestion.days import days_within
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import HttpClient, Provider, Reply
 from ingestion.macro.observations import LOOKBACK, MISSING, REREAD, declared_lags, lagged_row
-from ingestion.rejections import Parsed, Rejection, checked, reject, unique
+from ingestion.rejections import Parsed, parse_page
 from ingestion.tables import MACRO_OBSERVATIONS, Row
 from ingestion.validate import iso_date, number, refuse
 
@@ -109,23 +109,13 @@ def table_in(client: HttpClient, reply: Reply, series: str) -> list[list[str]]:
 
 def parse_table(lines: list[list[str]], series: str, clock: datetime, lag: timedelta) -> Parsed:
     """Return the observations of a table, oldest first, and what is refused."""
-
-    def parse(line: list[str]) -> Row | None:
-        return _observation(line, series, clock, lag)
-
-    kept: list[tuple[Row, Any]] = []
-    refused: list[Rejection] = []
-    for line in lines:
-        outcome = checked(MACRO_OBSERVATIONS, parse, line)
-        if isinstance(outcome, Rejection):
-            labelled = {"series_id": series, "line": line}
-            refused.append(reject(MACRO_OBSERVATIONS.name, outcome.reason, labelled))
-        elif outcome is not None:
-            kept.append((outcome, line))
-    result = unique(MACRO_OBSERVATIONS, kept)
-    result.rejections += refused
-    result.rows.sort(key=lambda row: row["observation_date"])
-    return result
+    return parse_page(
+        MACRO_OBSERVATIONS,
+        partial(_observation, series=series, clock=clock, lag=lag),
+        lines,
+        label=lambda line: {"series_id": series, "line": line},
+        order=("observation_date",),
+    )
 
 
 def _observation(line: list[str], series: str, clock: datetime, lag: timedelta) -> Row | None:

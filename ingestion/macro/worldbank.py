@@ -19,7 +19,7 @@ from ingestion.days import days_within
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
 from ingestion.macro.observations import lagged_row
-from ingestion.rejections import Parsed, Rejection, checked, unique
+from ingestion.rejections import Parsed, parse_page
 from ingestion.tables import MACRO_OBSERVATIONS, Row
 from ingestion.validate import number, refuse, text
 
@@ -138,11 +138,7 @@ def error_in(payload: Any) -> str | None:
 def parse_rows(rows: list[Any], item: str, clock: datetime) -> Parsed:
     """Return the figures of a page, oldest first, and what is refused."""
     parse = partial(_observation, item=item, clock=clock)
-    outcomes = [(checked(MACRO_OBSERVATIONS, parse, raw), raw) for raw in rows]
-    result = unique(MACRO_OBSERVATIONS, [(r, raw) for r, raw in outcomes if isinstance(r, dict)])
-    result.rejections += [bad for bad, _ in outcomes if isinstance(bad, Rejection)]
-    result.rows.sort(key=lambda row: row["observation_date"])
-    return result
+    return parse_page(MACRO_OBSERVATIONS, parse, rows, order=("observation_date",))
 
 
 def _observation(raw: Any, item: str, clock: datetime) -> Row | None:

@@ -24,7 +24,7 @@ from ingestion.news import checks
 from ingestion.news.feeds import Feed, feeds_of
 from ingestion.news.identity import with_stored_guids
 from ingestion.news.urls import canonical_url
-from ingestion.rejections import Parsed, Rejection, checked, plain_json, unique
+from ingestion.rejections import Parsed, parse_page, plain_json
 from ingestion.tables import ARTICLES, FEED_CHECKS, Row
 from ingestion.text import article_text, clean_text, text_hash
 from ingestion.validate import not_future, refuse, text
@@ -149,11 +149,7 @@ def parse_entries(entries: list[Any], feed: Feed, clock: datetime, *, is_archive
         is_archive: first contact; what is dated became available when it was published.
     """
     parse = partial(_article, feed=feed, clock=clock, is_archive=is_archive)
-    outcomes = [(checked(ARTICLES, parse, _raw(entry)), _raw(entry)) for entry in entries]
-    rows = [(row, raw) for row, raw in outcomes if isinstance(row, dict)]
-    result = unique(ARTICLES, rows)
-    result.rejections += [bad for bad, _ in outcomes if isinstance(bad, Rejection)]
-    return result
+    return parse_page(ARTICLES, parse, map(_raw, entries))
 
 
 def _raw(entry: Any) -> dict[str, Any]:

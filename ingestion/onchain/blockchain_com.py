@@ -17,7 +17,7 @@ from ingestion.config import Settings
 from ingestion.days import ONE_DAY, days_within
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
-from ingestion.onchain.days import available_at, end_of, onchain_row
+from ingestion.onchain.days import advanced, available_at, end_of, error_in, onchain_row, unread
 from ingestion.rejections import Parsed, reject, unique
 from ingestion.tables import ONCHAIN_METRICS, Row
 from ingestion.validate import Invalid, number, refuse, unix_time
@@ -71,23 +71,18 @@ def backfill(run: Extraction, item: str, first: datetime, last: datetime) -> Ite
 
 def _forward(run: Extraction, chart: str) -> Iterator[Chunk]:
     cursor = run.state.get(chart)
-    start, last = run.settings.start_of_history().date(), run.clock.date() - ONE_DAY
-    first = start
-    if cursor is not None and date.fromisoformat(cursor["from"]) <= start:
-        through, start = date.fromisoformat(cursor["through"]), date.fromisoformat(cursor["from"])
-        if through >= last:
-            return
-        first = max(through - REREAD, start)
-    if first > last:
+    last = run.clock.date() - ONE_DAY
+    due = unread(cursor, run.settings.start_of_history().date(), last, REREAD)
+    if due is None:
         return
-    newest = ""
+    start, first = due
+    newest: date | None = None
     for chunk in _read(run, chart, first, last):
         if chunk.table is ONCHAIN_METRICS and chunk.rows:
-            newest = max(row["day"] for row in chunk.rows).isoformat()
+            newest = max(row["day"] for row in chunk.rows)
         yield chunk
     if newest:
-        through_text = max(newest, cursor["through"]) if cursor else newest
-        run.state[chart] = {"from": start.isoformat(), "through": through_text}
+        run.state[chart] = advanced(cursor, start, newest)
 
 
 def _read(
@@ -100,7 +95,7 @@ def _read(
         "sampled": "false",
     }
     payload, reply = run.client.get_json(f"charts/{chart}", params)
-    if hidden := error_in(payload):
+    if hidden := _refusal_in(payload):
         # About this chart alone, so the others are asked all the same.
         msg = f"charts/{chart} answered 200 with the error: {hidden[:200]}"
         raise run.client.error(msg, "check CFW_BLOCKCHAIN_COM_CHARTS", status=reply.status)
@@ -114,12 +109,11 @@ def _read(
     yield from run.landed(ONCHAIN_METRICS, parsed, is_sample=reply.is_sample)
 
 
-def error_in(payload: Any) -> str | None:
-    """Return the error inside a 200 answer: a status that is not ``ok``."""
-    if not isinstance(payload, dict):
-        return None
-    if payload.get("error"):
-        return str(payload["error"])
+def _refusal_in(payload: Any) -> str | None:
+    """Return the error inside a 200 answer, which may also be a status that is not ``ok``."""
+    hidden = error_in(payload)
+    if hidden or not isinstance(payload, dict):
+        return hidden
     return None if payload.get("status") in (None, "ok") else str(payload["status"])
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from math import ceil
-from typing import Any
 
 from ingestion.config import Settings
 from ingestion.days import ONE_DAY, days_within
@@ -20,6 +19,7 @@ from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
 from ingestion.onchain.cursors import Cursors
+from ingestion.onchain.days import error_in
 from ingestion.onchain.refusals import Refusals, Wanted, named
 from ingestion.onchain.wide_rows import (
     PROVIDER,
@@ -214,10 +214,3 @@ class _Reader:
                 msg = "timeseries/asset-metrics repeats its page token"
                 raise client.error(msg, "run it again later", wide=True)
             params["next_page_token"] = str(token)
-
-
-def error_in(payload: Any) -> str | None:
-    """Return the error inside a 200 answer."""
-    if isinstance(payload, dict) and payload.get("error"):
-        return str(payload["error"])
-    return None

@@ -1,8 +1,10 @@
-"""When an on-chain day could be known, the same for every provider."""
+"""What on-chain providers share: when a day could be known, where a series goes on, errors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from ingestion.days import ONE_DAY, midnight
 from ingestion.tables import Row
@@ -30,6 +32,41 @@ def available_at(day: date, clock: datetime, *, archive: bool = False) -> dateti
     if not archive and clock - end <= FRESH:
         return clock
     return min(end + DECLARED_LAG, clock)
+
+
+def unread(
+    cursor: Mapping[str, Any] | None, start: date, last: date, reread: timedelta
+) -> tuple[date, date] | None:
+    """Return where a series' history starts and the first day to ask for; None if nothing is due.
+
+    Args:
+        cursor: ``from`` and ``through`` (ISO days) of what was read, None at first contact.
+        start: the first day of history that is wanted.
+        last: the last day that has ended.
+        reread: how far back restatements are looked for.
+    """
+    first = start
+    if cursor is not None and date.fromisoformat(cursor["from"]) <= start:
+        through, start = date.fromisoformat(cursor["through"]), date.fromisoformat(cursor["from"])
+        if through >= last:
+            return None
+        first = max(through - reread, start)
+    return (start, first) if first <= last else None
+
+
+def advanced(cursor: Mapping[str, Any] | None, start: date, newest: date) -> dict[str, Any]:
+    """Return the cursor of a series that was read through ``newest``; it never goes back."""
+    through = newest.isoformat()
+    if cursor is not None:
+        through = max(through, cursor["through"])
+    return {"from": start.isoformat(), "through": through}
+
+
+def error_in(payload: Any) -> str | None:
+    """Return the error that a provider hides inside a 200 answer."""
+    if isinstance(payload, dict) and payload.get("error"):
+        return str(payload["error"])
+    return None
 
 
 def onchain_row(

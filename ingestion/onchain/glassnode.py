@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from ingestion.config import Settings
 from ingestion.days import ONE_DAY, days_within, midnight
 from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
+from ingestion.onchain.days import advanced, error_in, unread
 from ingestion.onchain.glassnode_points import PROVIDER, Metric, parse_metric, parse_points
 from ingestion.onchain.refusals import Refusals
 from ingestion.rejections import Parsed
@@ -99,26 +99,22 @@ def _pairs(run: Extraction) -> list[tuple[str, Metric]]:
 def _forward(run: Extraction, reader: _Reader, symbol: str, metric: Metric) -> Iterator[Chunk]:
     key = f"{symbol}|{metric.key}"
     cursor = run.state.get(key)
-    start, last = run.settings.start_of_history().date(), run.clock.date() - ONE_DAY
-    first, pit_from = start, None
-    if cursor is not None and date.fromisoformat(cursor["from"]) <= start:
-        through, start = date.fromisoformat(cursor["through"]), date.fromisoformat(cursor["from"])
-        if through >= last:
-            return
-        first = max(through - REREAD, start)
-        pit_from = date.fromisoformat(cursor["pit_from"]) if cursor["pit_from"] else None
-    if first > last:
+    wanted, last = run.settings.start_of_history().date(), run.clock.date() - ONE_DAY
+    due = unread(cursor, wanted, last, REREAD)
+    if due is None:
         return
+    start, first = due
+    pit_from = None
+    if cursor is not None and date.fromisoformat(cursor["from"]) <= wanted and cursor["pit_from"]:
+        pit_from = date.fromisoformat(cursor["pit_from"])
     days: set[date] = set()
     for chunk in reader.read(symbol, metric, first, last, start, pit_from):
         if chunk.table is ONCHAIN_METRICS:
             days.update(row["day"] for row in chunk.rows)
         yield chunk
     if days:
-        newest = max(days).isoformat()
         run.state[key] = {
-            "from": start.isoformat(),
-            "through": max(newest, cursor["through"]) if cursor else newest,
+            **advanced(cursor, start, max(days)),
             "pit_from": reader.pit_from.isoformat() if reader.pit_from else None,
         }
 
@@ -211,10 +207,3 @@ class _Reader:
         self.refused.append(error)
         if error.status == 404:
             self._run.failures.append(error)
-
-
-def error_in(payload: Any) -> str | None:
-    """Return the error inside a 200 answer."""
-    if isinstance(payload, dict) and payload.get("error"):
-        return str(payload["error"])
-    return None

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ingestion.onchain.days import available_at, end_of, onchain_row
-from ingestion.rejections import Parsed, Rejection, checked, reject, unique
+from ingestion.rejections import Parsed, parse_page
 from ingestion.tables import ONCHAIN_METRICS, Row
 from ingestion.validate import not_future, number, refuse, unix_time
 
@@ -81,19 +81,13 @@ def parse_points(
         archive: they come from a backfill.
     """
     parse = partial(_point, symbol=symbol, metric=metric, clock=clock, archive=archive)
-    kept: list[tuple[Row, Any]] = []
-    refused: list[Rejection] = []
-    for raw in data:
-        outcome = checked(ONCHAIN_METRICS, parse, raw)
-        if isinstance(outcome, Rejection):
-            labelled = {"symbol": symbol, "metric": metric, "point": raw}
-            refused.append(reject(ONCHAIN_METRICS.name, outcome.reason, labelled))
-        elif outcome is not None:
-            kept.append((outcome, raw))
-    result = unique(ONCHAIN_METRICS, kept)
-    result.rejections += refused
-    result.rows.sort(key=lambda row: row["day"])
-    return result
+    return parse_page(
+        ONCHAIN_METRICS,
+        parse,
+        data,
+        label=lambda raw: {"symbol": symbol, "metric": metric, "point": raw},
+        order=("day",),
+    )
 
 
 def _point(raw: Any, symbol: str, metric: str, clock: datetime, archive: bool) -> Row | None:

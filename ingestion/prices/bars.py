@@ -10,7 +10,7 @@ from ingestion.errors import SourceError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.prices.holes import Holes, Stretch
 from ingestion.prices.windows import Window, advance
-from ingestion.rejections import Parsed, Rejection, checked, reject, unique
+from ingestion.rejections import Parsed, parse_page
 from ingestion.tables import PRICE_BARS, Row
 from ingestion.validate import check_bar, refuse
 
@@ -114,7 +114,7 @@ def _note(holes: Holes, page: Page) -> None:
         holes.note_again(page.again, page.window.last, newest, is_clean=is_clean)
 
 
-def parse_page(payload: list[Any], parse: Callable[[Any], Row | None], market: Market) -> Parsed:
+def candles_of(payload: list[Any], parse: Callable[[Any], Row | None], market: Market) -> Parsed:
     """Return the bars of a page, oldest first, and what is refused.
 
     Args:
@@ -122,19 +122,13 @@ def parse_page(payload: list[Any], parse: Callable[[Any], Row | None], market: M
         parse: makes a bar of a candle, None if it was not asked for.
         market: named in the rejections.
     """
-    kept: list[tuple[Row, Any]] = []
-    refused: list[Rejection] = []
-    for raw in payload:
-        outcome = checked(PRICE_BARS, parse, raw)
-        if isinstance(outcome, Rejection):
-            labelled = {"product": market.id, "candle": raw}
-            refused.append(reject(PRICE_BARS.name, outcome.reason, labelled))
-        elif outcome is not None:
-            kept.append((outcome, raw))
-    page = unique(PRICE_BARS, kept)
-    page.rejections += refused
-    page.rows.sort(key=lambda row: row["bar_open_at"])
-    return page
+    return parse_page(
+        PRICE_BARS,
+        parse,
+        payload,
+        label=lambda raw: {"product": market.id, "candle": raw},
+        order=("bar_open_at",),
+    )
 
 
 def opened_at(seconds: float, market: Market, clock: datetime) -> datetime:

@@ -20,7 +20,7 @@ from ingestion.assets import Asset
 from ingestion.config import Settings
 from ingestion.extraction import Extraction
 from ingestion.http import Provider
-from ingestion.prices.bars import Market, Page, bar_row, opened_at, parse_page
+from ingestion.prices.bars import Market, Page, bar_row, candles_of, opened_at
 from ingestion.prices.exchange import Exchange
 from ingestion.prices.windows import Grid, Window
 from ingestion.rejections import Parsed
@@ -47,7 +47,7 @@ def provider(settings: Settings) -> Provider:
 
 def parse_klines(payload: list[Any], market: Market, window: Window, clock: datetime) -> Parsed:
     """Return the bars of a page that lie in the window, oldest first, and what is refused."""
-    return parse_page(payload, partial(_bar, market=market, window=window, clock=clock), market)
+    return candles_of(payload, partial(_bar, market=market, window=window, clock=clock), market)
 
 
 def _quoted(asset: Asset) -> tuple[str, str] | None:

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +21,7 @@ import pyarrow.csv as pa_csv
 
 from ingestion.backfill.intervals import Interval
 from ingestion.prices.binance_files import QUOTE, ArchiveFile
-from ingestion.rejections import Parsed, Rejection, checked, reject, unique
+from ingestion.rejections import Rejection, parse_page
 from ingestion.tables import PRICE_BARS, Row
 from ingestion.validate import check_bar, count, number, optional_number, refuse, to_float
 
@@ -150,18 +149,13 @@ def _is_sound(table: pa.Table, file: ArchiveFile) -> bool:
 def _by_row(text: bytes, file: ArchiveFile, has_header: bool) -> tuple[pa.Table, list[Rejection]]:
     """Return the good rows as columns, and a rejection for each of the others."""
     rows = list(csv.reader(io.StringIO(text.decode("utf-8", "replace")), strict=False))
-    parse = partial(_bar, file=file)
-    kept: list[tuple[Row, Any]] = []
-    refused = []
-    for raw in rows[int(has_header) :]:
-        outcome = checked(PRICE_BARS, parse, raw)
-        payload = {"file": file.stem, "row": raw}
-        if isinstance(outcome, Rejection):
-            refused.append(reject(PRICE_BARS.name, outcome.reason, payload))
-        elif outcome is not None:
-            kept.append((outcome, payload))
-    page: Parsed = unique(PRICE_BARS, kept)
-    page.rows.sort(key=lambda row: row["bar_open_at"])
+    page = parse_page(
+        PRICE_BARS,
+        partial(_bar, file=file),
+        rows[int(has_header) :],
+        label=lambda raw: {"file": file.stem, "row": raw},
+        order=("bar_open_at",),
+    )
     columns = {
         "open_time": [_microseconds(row["bar_open_at"]) for row in page.rows],
         **{name: [row[name] for row in page.rows] for name in _PRICES},
@@ -170,7 +164,7 @@ def _by_row(text: bytes, file: ArchiveFile, has_header: bool) -> tuple[pa.Table,
         "count": [row["trade_count"] for row in page.rows],
     }
     arrays = [pa.array(columns[name], kind) for name, kind in _TYPES.items()]
-    return pa.Table.from_arrays(arrays, names=list(_TYPES)), refused + page.rejections
+    return pa.Table.from_arrays(arrays, names=list(_TYPES)), page.rejections
 
 
 def _bar(raw: list[str], file: ArchiveFile) -> Row | None:

@@ -22,7 +22,7 @@ from ingestion.errors import SettingsError
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import Provider
 from ingestion.prices.windows import Grid
-from ingestion.rejections import Parsed, Rejection, checked, plain_json, unique
+from ingestion.rejections import Parsed, checked, parse_page, plain_json
 from ingestion.tables import ARCHIVED_SNAPSHOTS, ASSET_SNAPSHOTS, Row
 from ingestion.validate import (
     iso_time,
@@ -113,11 +113,7 @@ def parse_markets(payload: list[Any], symbols: dict[str, str], clock: datetime) 
         clock: the moment of the capture.
     """
     parse = partial(_snapshot, symbols=symbols, clock=clock)
-    outcomes = [(checked(ASSET_SNAPSHOTS, parse, raw), raw) for raw in payload]
-    rows = [(row, raw) for row, raw in outcomes if isinstance(row, dict)]
-    result = unique(ASSET_SNAPSHOTS, rows)
-    result.rejections += [bad for bad, _ in outcomes if isinstance(bad, Rejection)]
-    return result
+    return parse_page(ASSET_SNAPSHOTS, parse, payload)
 
 
 def _snapshot(raw: Any, symbols: dict[str, str], clock: datetime) -> Row:

@@ -22,7 +22,7 @@ from ingestion.assets import Asset
 from ingestion.config import Settings
 from ingestion.extraction import Chunk, Extraction
 from ingestion.http import MAX_WAIT_SECONDS, Provider
-from ingestion.prices.bars import Market, Page, bar_row, land, opened_at, parse_page
+from ingestion.prices.bars import Market, Page, bar_row, candles_of, land, opened_at
 from ingestion.prices.exchange import markets_of
 from ingestion.prices.holes import Holes, Stretch
 from ingestion.prices.windows import Grid, Window
@@ -68,7 +68,7 @@ def parse_ohlc(
         clock: now.
     """
     window = Window(window.first, min(window.last, final))
-    return parse_page(payload, partial(_bar, market=market, window=window, clock=clock), market)
+    return candles_of(payload, partial(_bar, market=market, window=window, clock=clock), market)
 
 
 def _quoted(asset: Asset) -> tuple[str, str] | None:

@@ -21,9 +21,9 @@ _LENGTHS = (b"content-length", b"content-encoding")
 
 async def reset(app: App, scope: Scope, receive: Receive, send: Send) -> None:
     """Announce the whole body, send half of it, and drop the connection."""
-    start, body = await _answer(app, scope, receive)
+    start, body = await answer_of(app, scope, receive)
     length = (b"content-length", str(len(body)).encode())
-    await send({**start, "headers": [*_without(start, _LENGTHS), length]})
+    await send({**start, "headers": [*without(start, _LENGTHS), length]})
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
     await asyncio.sleep(_PIECE_SECONDS)
     # The server closes the connection of an answer that is left unfinished.
@@ -31,10 +31,10 @@ async def reset(app: App, scope: Scope, receive: Receive, send: Send) -> None:
 
 async def truncated_gzip(app: App, scope: Scope, receive: Receive, send: Send) -> None:
     """Send the first half of a compressed body as if it were all."""
-    start, body = await _answer(app, scope, receive)
+    start, body = await answer_of(app, scope, receive)
     packed = gzip.compress(body)
     part = packed[: len(packed) // 2]
-    headers = [*_without(start, _LENGTHS), (b"content-encoding", b"gzip")]
+    headers = [*without(start, _LENGTHS), (b"content-encoding", b"gzip")]
     headers.append((b"content-length", str(len(part)).encode()))
     await send({**start, "headers": headers})
     await send({"type": "http.response.body", "body": part})
@@ -42,8 +42,8 @@ async def truncated_gzip(app: App, scope: Scope, receive: Receive, send: Send) -
 
 async def endless(app: App, scope: Scope, receive: Receive, send: Send, seconds: float) -> None:
     """Send the body, and then blanks for as long as ``seconds``."""
-    start, body = await _answer(app, scope, receive)
-    await send({**start, "headers": _without(start, _LENGTHS)})
+    start, body = await answer_of(app, scope, receive)
+    await send({**start, "headers": without(start, _LENGTHS)})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     for _ in range(int(seconds / _PIECE_SECONDS)):
         await send({"type": "http.response.body", "body": b" ", "more_body": True})
@@ -53,8 +53,8 @@ async def endless(app: App, scope: Scope, receive: Receive, send: Send, seconds:
 
 async def skewed(app: App, scope: Scope, receive: Receive, send: Send, hours: float) -> None:
     """Answer with a ``Date`` that is some hours ahead."""
-    start, body = await _answer(app, scope, receive)
-    await send({**start, "headers": [*_without(start, (b"date",)), date_header(hours)]})
+    start, body = await answer_of(app, scope, receive)
+    await send({**start, "headers": [*without(start, (b"date",)), date_header(hours)]})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -64,7 +64,8 @@ def date_header(hours: float = 0.0) -> tuple[bytes, bytes]:
     return b"date", format_datetime(moment, usegmt=True).encode()
 
 
-async def _answer(app: App, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+async def answer_of(app: App, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+    """Return the start and the whole body of what the app answers."""
     start: Message = {}
     parts: list[bytes] = []
 
@@ -78,5 +79,6 @@ async def _answer(app: App, scope: Scope, receive: Receive) -> tuple[Message, by
     return start, b"".join(parts)
 
 
-def _without(start: Message, names: tuple[bytes, ...]) -> Headers:
+def without(start: Message, names: tuple[bytes, ...]) -> Headers:
+    """Return the headers of an answer but for some names."""
     return [(name, value) for name, value in start["headers"] if name.lower() not in names]

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ingestion.sandbox import broken_bodies
 
@@ -183,24 +183,14 @@ async def _reply(fault: Fault, path: str, send: Send) -> None:
 
 
 async def _rewritten(fault: Fault, app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    start: Message = {}
-    parts: list[bytes] = []
-
-    async def keep(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            start.update(message)
-        else:
-            parts.append(message.get("body", b""))
-
-    await app(scope, receive, keep)
-    body = b"".join(parts)
+    start, body = await broken_bodies.answer_of(app, scope, receive)
     if fault.rewrite is not None:
         body = fault.rewrite(body)
     elif fault.kind == "truncated":
         body = body[: len(body) // 2]
     else:
         body = body[: len(body) // 2] + b'{"oops": ,]' + body[len(body) // 2 :]
-    headers = [(k, v) for k, v in start["headers"] if k.lower() not in (b"content-length", b"etag")]
+    headers = broken_bodies.without(start, (b"content-length", b"etag"))
     headers.append((b"content-length", str(len(body)).encode()))
     await send({**start, "headers": headers})
     await send({"type": "http.response.body", "body": body})

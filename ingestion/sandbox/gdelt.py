@@ -15,7 +15,6 @@ from ingestion.sandbox.state import now_of, state_of
 MAX_RECORDS, DEFAULT_RECORDS = 250, 75
 GRID_SECONDS = 15 * 60
 SHORTEST = 3
-MINIMUM_SPAN = timedelta(minutes=15)
 #: The sentence of an over-asked service; a fault of kind ``html`` sends it as the body.
 THROTTLED = (
     "Please limit requests to one every 5 seconds or contact the administrator for larger queries."

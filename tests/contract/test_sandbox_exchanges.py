@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -12,31 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ingestion.sandbox import RunningSandbox, generate_sample, load_folder, running_sandbox
+from ingestion.sandbox import RunningSandbox, load_folder, running_sandbox
 
 KLINES = "/binance/api/v3/klines"
 OHLC = "/kraken/0/public/OHLC"
 HOUR = 3600
 MAY = datetime(2024, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
-    with running_sandbox(generate_sample()) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
-    yield server
-    server.set_clock(server.data.default_now())
-    server.faults.clear()
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
 
 
 def ms(moment: datetime) -> int:

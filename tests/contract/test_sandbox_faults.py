@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -17,25 +16,6 @@ from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox, 
 PRODUCTS = "/coinbase/products"
 MARKETS = "/coingecko/api/v3/coins/markets?vs_currency=usd&per_page=3&page=2"
 METRICS = "/coinmetrics/v4/timeseries/asset-metrics?assets=btc&metrics=SplyCur&page_size=5"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
-    with running_sandbox(generate_sample()) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
-    yield server
-    server.faults.clear()
-    server.set_clock(server.data.default_now())
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(

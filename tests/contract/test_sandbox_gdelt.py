@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from ingestion.sandbox import Article, RunningSandbox, SandboxData, running_sandbox
+from ingestion.sandbox import Article, SandboxData
 from ingestion.sandbox.gdelt import matches
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
@@ -31,16 +30,9 @@ ASKED = {"query": "bitcoin", "mode": "artlist", "format": "json", "sort": "datea
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
+def data() -> SandboxData:
     odd = replace(ARTICLES[0], guid="x", url="", title="Bitcoin without a link")
-    with running_sandbox(SandboxData(articles=(*ARTICLES, odd))) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def client(server: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.base_url) as opened:
-        yield opened
+    return SandboxData(articles=(*ARTICLES, odd))
 
 
 def test_at_most_250_rows_without_a_word_about_more(client: httpx.Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -16,7 +15,6 @@ from ingestion.sandbox import (
     RunningSandbox,
     SandboxData,
     generate_sample,
-    running_sandbox,
 )
 
 KEY = "a" * 32
@@ -29,29 +27,12 @@ def long_series() -> MacroSeries:
     return MacroSeries("LONG", tuple(MacroVintage(d, "1", d + timedelta(days=1)) for d in days))
 
 
-def make_data() -> SandboxData:
+@pytest.fixture(scope="module")
+def data() -> SandboxData:
     sample = generate_sample()
     bare = tuple(MacroVintage(date(2024, 6, day), f"{day}.5") for day in range(1, 29))
     extra = {"LONG": long_series(), "BARE": MacroSeries("BARE", bare)}
     return replace(sample, macro={**sample.macro, **extra})
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
-    with running_sandbox(make_data()) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
-    yield server
-    server.set_clock(server.data.default_now())
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
 
 
 def ask(

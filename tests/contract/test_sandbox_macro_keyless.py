@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,20 +10,7 @@ import httpx
 import pytest
 
 from ingestion.config import DEFAULT_FRED_SERIES
-from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(generate_sample()) as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    sandbox.set_clock(sandbox.data.default_now())
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
+from ingestion.sandbox import RunningSandbox
 
 
 def table(client: httpx.Client, **params: str) -> list[list[str]]:

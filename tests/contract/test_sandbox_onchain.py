@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox
 
 PATH = "/coinmetrics/v4/timeseries/asset-metrics"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
-    with running_sandbox(generate_sample()) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
-    yield server
-    server.set_clock(server.data.default_now())
-    server.faults.clear()
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
 
 
 def ask(client: httpx.Client, **params: str) -> httpx.Response:

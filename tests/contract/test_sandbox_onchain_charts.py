@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -16,33 +15,20 @@ from ingestion.sandbox import (
     RunningSandbox,
     SandboxData,
     generate_sample,
-    running_sandbox,
 )
 
 KEY = {"X-Api-Key": "anything"}
 DAY = 86_400
 
 
-def make_data() -> SandboxData:
+@pytest.fixture(scope="module")
+def data() -> SandboxData:
     sample = generate_sample()
     first = date(2019, 1, 1)
     long = tuple(OnchainVersion(first + timedelta(days=i), f"{i}") for i in range(2000))
     return replace(
         sample, onchain={**sample.onchain, "btc": {**sample.onchain["btc"], "TxCnt": long}}
     )
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(make_data()) as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    sandbox.set_clock(sandbox.data.default_now())
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
 
 
 def glassnode(client: httpx.Client, path: str, **params: Any) -> httpx.Response:

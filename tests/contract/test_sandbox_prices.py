@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,30 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox
 
 CANDLES = "/coinbase/products/BTC-USD/candles"
 MARKETS = "/coingecko/api/v3/coins/markets"
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
-    with running_sandbox(generate_sample()) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
-    yield server
-    server.set_clock(server.data.default_now())
-    server.faults.clear()
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
 
 
 def candles(client: httpx.Client, start: str, end: str, granularity: int = HOUR) -> httpx.Response:

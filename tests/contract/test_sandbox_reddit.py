@@ -8,24 +8,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox
 from ingestion.sandbox.reddit import CLIENT_ID, CLIENT_SECRET
 
 ACCESS = "/reddit/api/v1/access_token"
 NEW = "/reddit/r/CryptoCurrency/new"
 GRANT = {"grant_type": "client_credentials"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
-    with running_sandbox(generate_sample()) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
-    yield server
-    server.set_clock(server.data.default_now())
 
 
 @pytest.fixture

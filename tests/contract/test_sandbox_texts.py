@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ import feedparser
 import httpx
 import pytest
 
-from ingestion.sandbox import Article, RunningSandbox, generate_sample, running_sandbox
+from ingestion.sandbox import Article, RunningSandbox, SandboxData, generate_sample
 
 STREAM = "/stocktwits/api/2/streams/symbol/BTC.X.json"
 ODD = Article(
@@ -26,22 +25,9 @@ ODD = Article(
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RunningSandbox]:
+def data() -> SandboxData:
     sample = generate_sample()
-    with running_sandbox(replace(sample, articles=(*sample.articles, ODD))) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: RunningSandbox) -> Iterator[RunningSandbox]:
-    yield server
-    server.set_clock(server.data.default_now())
-
-
-@pytest.fixture
-def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.base_url) as opened:
-        yield opened
+    return replace(sample, articles=(*sample.articles, ODD))
 
 
 @pytest.mark.parametrize("feed", ["block-courier", "chain-herald", "coin-dispatch", "macro-wire"])
