@@ -20,12 +20,19 @@ from ingestion.server import Server
 
 _LOCK_WAIT_SECONDS = 10.0
 
+#: SQL and its values.
+Statement = tuple[str, Sequence[Any]]
+
 
 class Engine(Protocol):
     """What the warehouse needs of a database."""
 
     def query(self, sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
         """Run one statement with ``%s`` placeholders and return its rows."""
+        ...
+
+    def write(self, statements: Sequence[Statement]) -> None:
+        """Run statements with ``%s`` placeholders in one transaction; DDL may end it early."""
         ...
 
     def has_table(self, schema: str, name: str) -> bool:
@@ -67,20 +74,34 @@ class DuckDbEngine:
             connection.close()
         return [dict(zip(names, map(_utc, row), strict=True)) for row in rows]
 
+    def write(self, statements: Sequence[Statement]) -> None:
+        """See ``Engine``. Creates the file if it is missing; the caller holds the run lock."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = self._connect(read_only=False)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("BEGIN")
+            for sql, params in statements:
+                connection.execute(sql.replace("%s", "?").replace("%%", "%"), list(params))
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
     def has_table(self, schema: str, name: str) -> bool:
         """See ``Engine``."""
         return self.path.exists() and bool(self.query(_HAS_TABLE, (schema, name)))
 
-    def _connect(self) -> Any:
+    def _connect(self, *, read_only: bool = True) -> Any:
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
-        read_only = True
         while True:
             try:
                 return duckdb.connect(str(self.path), read_only=read_only)
-            except duckdb.ConnectionException:
-                # This process holds the file open for writing: share that instance.
-                if not read_only:
+            except (duckdb.ConnectionException, duckdb.ResourceInUseException):
+                # This process holds the file open for writing: share that instance. Or one of
+                # its threads reads, for a moment, while this one would write.
+                if not read_only and time.monotonic() > deadline:
                     raise
+                time.sleep(0.0 if read_only else 0.05)
                 read_only = False
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower() or time.monotonic() > deadline:
@@ -109,6 +130,19 @@ class ServerEngine:
             names = [column[0] for column in cursor.description or ()]
             rows = cursor.fetchall()
         return [dict(zip(names, map(_utc, row), strict=True)) for row in rows]
+
+    def write(self, statements: Sequence[Statement]) -> None:
+        """See ``Engine``. What fails in passing is tried again, so it must bear to be repeated."""
+        self._server.retried(lambda: self._write(statements))
+
+    def _write(self, statements: Sequence[Statement]) -> None:
+        with (
+            self._server.session(autocommit=False) as connection,
+            connection.cursor() as cursor,
+        ):
+            for sql, params in statements:
+                cursor.execute(sql, [_naive_utc(value) for value in params])
+            connection.commit()
 
     def has_table(self, schema: str, name: str) -> bool:
         """See ``Engine``."""

@@ -28,5 +28,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, DROP, REFERENCES, CR
     SHOW VIEW, CREATE TEMPORARY TABLES, LOCK TABLES
     ON `crypto\_%marts%`.* TO 'cfw_transformer'@'%';
 
--- reader: BI tools and clients. The published marts, and nothing else.
+-- Both write what ran into the journal; the reader shows it.
+GRANT SELECT, INSERT, DELETE, CREATE ON `crypto\_ops`.* TO 'cfw_loader'@'%';
+GRANT SELECT, INSERT, DELETE, CREATE ON `crypto\_ops`.* TO 'cfw_transformer'@'%';
+GRANT SELECT ON `crypto\_ops`.* TO 'cfw_reader'@'%';
+
+-- reader: BI tools and clients. The published marts and the journal, and nothing else.
 GRANT SELECT, SHOW VIEW ON `crypto\_marts`.* TO 'cfw_reader'@'%';

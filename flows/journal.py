@@ -1,0 +1,220 @@
+"""The run journal: what ran, when, and how it ended, kept in the warehouse itself.
+
+Every machine that shares a warehouse reads the same journal. It lies in the schema `<prefix>_ops`,
+apart from the raw tables, which are history and only grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any
+
+from ingestion.config import Settings
+from ingestion.engine import Statement, engine_for
+
+COMPLETED, FAILED, CRASHED = "completed", "failed", "crashed"
+#: States of a dbt test that did not pass.
+FAILED_TEST = ("fail", "error", "runtime error")
+#: Runs of dbt whose nodes are kept, in days.
+KEEP_NODES_DAYS = 30
+
+_ERROR_LENGTH = 2000
+_RUN_COLUMNS = "run_id, flow, started_at, ended_at, state, error, new_rows"
+_NODE_COLUMNS = "node, kind, status, seconds, row_count"
+#: Rows of one insert.
+_BATCH = 200
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """One run of a flow.
+
+    Attributes:
+        state: `completed`, `failed` (it said why) or `crashed` (it could not).
+        error: one line; None for a completed run.
+        new_rows: raw rows stored; None where the flow stores none or it is not known.
+    """
+
+    run_id: str
+    flow: str
+    started_at: datetime
+    ended_at: datetime
+    state: str
+    error: str | None = None
+    new_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class DbtNode:
+    """What dbt did with one node.
+
+    Attributes:
+        kind: `model`, `test` or `seed`.
+        status: dbt's own word: success, pass, fail, error, skipped, warn.
+        row_count: rows that the node wrote; None where the engine does not tell.
+    """
+
+    node: str
+    kind: str
+    status: str
+    seconds: float
+    row_count: int | None = None
+
+
+class Journal:
+    """Writes and reads the journal of one warehouse. Holds no connection between two calls."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep the settings; nothing is opened."""
+        self._engine = engine_for(settings)
+        self._schema = f"{settings.schema_prefix}_ops"
+        self._is_server = settings.is_server
+
+    def record(self, run: FlowRun, nodes: Sequence[DbtNode] = ()) -> None:
+        """Write a run that has ended; a second record of the same run replaces the first.
+
+        On DuckDB the caller holds the run lock: a file has one writer.
+
+        Raises:
+            WarehouseError: the warehouse could not be written.
+        """
+        self._ensure()
+        runs, known = self._table("flow_runs"), self._table("dbt_nodes")
+        statements: list[Statement] = [
+            (f"delete from {runs} where run_id = %s", (run.run_id,)),  # noqa: S608 - our own names
+            (f"delete from {known} where run_id = %s", (run.run_id,)),  # noqa: S608
+            (
+                f"insert into {runs} ({_RUN_COLUMNS}) "  # noqa: S608
+                "values (%s, %s, %s, %s, %s, %s, %s)",
+                _values(run),
+            ),
+        ]
+        for start in range(0, len(nodes), _BATCH):
+            batch = nodes[start : start + _BATCH]
+            marks = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(batch))
+            statements.append(
+                (
+                    f"insert into {known} (run_id, {_NODE_COLUMNS}) values {marks}",  # noqa: S608
+                    [value for node in batch for value in (run.run_id, *astuple(node))],
+                )
+            )
+        self._engine.write(statements)
+
+    def runs(self, limit: int = 20) -> list[FlowRun]:
+        """Return the newest runs, newest first."""
+        return self._runs(
+            f"select {_RUN_COLUMNS} from {self._table('flow_runs')} "  # noqa: S608
+            f"order by started_at desc, ended_at desc, run_id limit {int(limit)}"
+        )
+
+    def latest(self) -> dict[str, FlowRun]:
+        """Return the newest run of each flow."""
+        found = self._runs(
+            f"select {_RUN_COLUMNS} from (select {_RUN_COLUMNS}, row_number() over "  # noqa: S608
+            "(partition by flow order by started_at desc, ended_at desc, run_id) as place "
+            f"from {self._table('flow_runs')}) newest where place = 1 order by flow"
+        )
+        return {run.flow: run for run in found}
+
+    def last_success(self) -> dict[str, datetime]:
+        """Return when each flow last ended well; a flow that never did is not there."""
+        rows = self._rows(
+            f"select flow, max(ended_at) as ended from {self._table('flow_runs')} "  # noqa: S608
+            "where state = %s group by flow order by flow",
+            (COMPLETED,),
+        )
+        return {row["flow"]: row["ended"] for row in rows}
+
+    def nodes(self, run_id: str) -> list[DbtNode]:
+        """Return what dbt did in a run, by name; empty where it called no dbt or it is long ago."""
+        rows = self._rows(
+            f"select {_NODE_COLUMNS} from {self._table('dbt_nodes')} "  # noqa: S608
+            "where run_id = %s order by node",
+            (run_id,),
+        )
+        return [DbtNode(**row) for row in rows]
+
+    def failed_tests(self) -> list[DbtNode]:
+        """Return the tests that failed in the newest run that ran tests."""
+        nodes, runs = self._table("dbt_nodes"), self._table("flow_runs")
+        newest = self._rows(
+            f"select run_id from {runs} where run_id in "  # noqa: S608
+            f"(select run_id from {nodes} where kind = 'test' and status <> 'skipped') "
+            "order by started_at desc, ended_at desc, run_id limit 1"
+        )
+        if not newest:
+            return []
+        found = self.nodes(newest[0]["run_id"])
+        return [node for node in found if node.kind == "test" and node.status in FAILED_TEST]
+
+    def prune(self, before: datetime) -> None:
+        """Remove the dbt nodes of the runs that ended before a moment; the runs stay."""
+        if not self._engine.has_table(self._schema, "flow_runs"):
+            return
+        self._engine.write(
+            [
+                (
+                    f"delete from {self._table('dbt_nodes')} where run_id in "  # noqa: S608
+                    f"(select run_id from {self._table('flow_runs')} where ended_at < %s)",
+                    (before,),
+                )
+            ]
+        )
+
+    def _table(self, name: str) -> str:
+        return f"{self._schema}.{name}"
+
+    def _runs(self, sql: str) -> list[FlowRun]:
+        return [FlowRun(**row) for row in self._rows(sql)]
+
+    def _rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        # Both tables are made in one go, the nodes' last.
+        if not self._engine.has_table(self._schema, "dbt_nodes"):
+            return []
+        return self._engine.query(sql, params)
+
+    def _ensure(self) -> None:
+        if self._engine.has_table(self._schema, "dbt_nodes"):
+            return
+        kind = "database" if self._is_server else "schema"
+        moment = "datetime(6)" if self._is_server else "timestamptz"
+        key = "character set ascii collate ascii_bin " if self._is_server else ""
+        end = " engine=InnoDB default charset=utf8mb4" if self._is_server else ""
+        self._engine.write(
+            [
+                (f"create {kind} if not exists {self._schema}", ()),
+                (
+                    f"create table if not exists {self._table('flow_runs')} ("
+                    f"run_id varchar(36) {key}not null primary key, "
+                    f"flow varchar(64) {key}not null, "
+                    f"started_at {moment} not null, ended_at {moment} not null, "
+                    f"state varchar(16) {key}not null, error text null, new_rows bigint null){end}",
+                    (),
+                ),
+                (
+                    f"create table if not exists {self._table('dbt_nodes')} ("
+                    f"run_id varchar(36) {key}not null, node varchar(255) {key}not null, "
+                    f"kind varchar(16) {key}not null, status varchar(16) {key}not null, "
+                    f"seconds double not null, row_count bigint null, "
+                    f"primary key (run_id, node)){end}",
+                    (),
+                ),
+            ]
+        )
+
+
+def one_line(text: str) -> str:
+    """Return an error as the journal keeps it: one line, of a bounded length."""
+    return "; ".join(" ".join(line.split()) for line in text.splitlines() if line.strip())[
+        :_ERROR_LENGTH
+    ]
+
+
+def _values(run: FlowRun) -> tuple[Any, ...]:
+    error = None if run.error is None else one_line(run.error)
+    return (
+        *(run.run_id, run.flow, run.started_at, run.ended_at),
+        *(run.state, error, run.new_rows),
+    )
