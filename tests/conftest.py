@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-# The servers' fixtures, for every test that names them.
-pytest_plugins = ("tests.support.mysql_server",)
+# The servers' and the browser's fixtures, for every test that names them.
+pytest_plugins = ("tests.support.mysql_server", "tests.support.browser")
 
 ROOT = Path(__file__).resolve().parents[1]
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - compared, never bound
