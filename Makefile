@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test server chromium lint format bench train-head lock clean
+.PHONY: help setup demo test server chromium lint format bench docs train-head lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ format: setup ## Format Python and SQL
 
 bench: setup ## Measure at the owner's size (CFW_BENCH_SHARE=0.1 for a tenth); writes data/bench.json
 	$(BIN)/python -m bench
+
+docs: setup ## Write docs/features.md, and the lineage site as one page: data/docs/index.html
+	$(BIN)/python -m flows.docs
 
 train-head: setup ## Fit the embedded model's head to scoring/training (seconds; prints its revision)
 	$(BIN)/python -m scoring.train_head

@@ -13,6 +13,7 @@ from flows.cli import (
     inspect_commands,
     model_commands,
     report_commands,
+    proof_commands,
     run_commands,
     sandbox_commands,
 )
@@ -33,6 +34,7 @@ inspect_commands.add_to(app)
 evaluate_commands.add_to(app)
 backfill_commands.add_to(app)
 report_commands.add_to(app)
+proof_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 

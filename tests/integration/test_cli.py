@@ -27,6 +27,7 @@ COMMANDS = (
     "tables",
     "doctor",
     "coverage",
+    "leakage",
 )
 
 

@@ -6,6 +6,7 @@
 
 {#- Publishes the tested candidate in one step; docs/decisions/0003-publication.md has the reasons. -#}
 -- depends_on: {{ ref('int_refresh__windows') }}
+{{- cf_require_catalogue(model.columns) }}
 with
 
 final as (
