@@ -1,4 +1,4 @@
-"""The container image without Docker: what it declares, and its command lines under its conditions."""
+"""The container image without Docker: what it declares, and its commands under its conditions."""
 
 from __future__ import annotations
 
@@ -139,7 +139,9 @@ def test_the_health_check_says_what_is_wrong(container: Container) -> None:
     assert down.returncode == 1
     assert "the warehouse does not answer: server cfw_worker@127.0.0.1:1" in down.stderr
     assert "hunter2" not in down.stderr
-    no_folder = container.run(container.healthcheck, {"CFW_DATA_DIR": str(container.path("/app/d"))})
+    no_folder = container.run(
+        container.healthcheck, {"CFW_DATA_DIR": str(container.path("/app/d"))}
+    )
     assert no_folder.returncode == 1
     assert "cannot be written" in no_folder.stderr
     wrong = container.run(container.healthcheck, {"CFW_SCHEMA_PREFIX": "No-Good"})

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.xdist_group("servers")
 SCRIPTS = ROOT / "deploy" / "mysql"
 ROLES = ("loader", "transformer", "reader", "worker", "monitor", "backup")
 #: Every character that a shell, sed or SQL could trip over, but for the one that splits statements.
-PASSWORD = r"a'b\c&d/e$f\"g%h`i"
+PASSWORD = r"a'b\c&d/e$f\"g%h`i"  # noqa: S105 - a test's
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,11 @@ def sandbox() -> Iterator[RunningSandbox]:
 def users_sql(folder: Path, prefix: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", str(SCRIPTS / "users.sh")],
-        env={"PATH": os.environ["PATH"], "CFW_SECRETS_DIR": str(folder), "CFW_SCHEMA_PREFIX": prefix},
+        env={
+            "PATH": os.environ["PATH"],
+            "CFW_SECRETS_DIR": str(folder),
+            "CFW_SCHEMA_PREFIX": prefix,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -80,7 +84,9 @@ def grants(user: str) -> set[tuple[str, str]]:
     """Return (privilege, databases) of a user in users.sql."""
     text = re.sub(r"^--.*$", "", (SCRIPTS / "users.sql").read_text(), flags=re.MULTILINE)
     found = set()
-    for privileges, scope, name in re.findall(r"GRANT (.+?)\s+ON (\S+) TO '(\w+)'", text, re.DOTALL):
+    for privileges, scope, name in re.findall(
+        r"GRANT (.+?)\s+ON (\S+) TO '(\w+)'", text, re.DOTALL
+    ):
         if name == user:
             found |= {(word.strip(), scope) for word in " ".join(privileges.split()).split(",")}
     return found
@@ -195,7 +201,9 @@ def test_a_dump_that_breaks_off_leaves_no_file(
     server.execute(f"CREATE DATABASE {server.prefix}_raw")
     server.execute(f"CREATE VIEW {server.prefix}_raw.broken AS SELECT 1 AS x")
     server.execute(f"CREATE TABLE {server.prefix}_raw.t (x int)")
-    server.execute(f"CREATE OR REPLACE VIEW {server.prefix}_raw.broken AS SELECT x FROM {server.prefix}_raw.t")
+    server.execute(
+        f"CREATE OR REPLACE VIEW {server.prefix}_raw.broken AS SELECT x FROM {server.prefix}_raw.t"
+    )
     server.execute(f"DROP TABLE {server.prefix}_raw.t")
     done = back_up(server, folder, 2)
     assert done.returncode != 0

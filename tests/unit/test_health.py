@@ -104,7 +104,10 @@ def test_the_exit_code_counts_what_it_is_asked_for(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "flows.health", *options],
-        env={"CFW_WAREHOUSE_URL": f"mysql://a:b@127.0.0.1:{free_port()}", "CFW_DATA_DIR": str(tmp_path)},
+        env={
+            "CFW_WAREHOUSE_URL": f"mysql://a:b@127.0.0.1:{free_port()}",
+            "CFW_DATA_DIR": str(tmp_path),
+        },
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
