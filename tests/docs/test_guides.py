@@ -80,7 +80,7 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture(scope="module")
-def readme(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> Iterator[Project]:
+def readme(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> Project:
     """The working tree, copied, after every command of the README was run in it."""
     folder = tmp_path_factory.mktemp("guides") / "project"
     for name in tracked_files():
@@ -106,7 +106,7 @@ def readme(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) ->
     )
     project.run([block for block in blocks(ROOT / "README.md") if not block.needs], timeout=1500)
     project.environment["CFW_WAREHOUSE_URL"] = "duckdb:///data/demo.duckdb"
-    yield project
+    return project
 
 
 def test_the_readme_can_be_followed_word_for_word(readme: Project) -> None:

@@ -44,11 +44,12 @@ def _problem(command: Any, rest: list[str], line: str) -> str | None:
                 return None
             _, found, further = command.resolve_command(context, _left(context))
             return _problem(found, list(further), line)
-    except Exception as error:  # noqa: BLE001 - whatever the parser says is the answer
+    except Exception as error:
         if type(error).__name__ == "Exit" and getattr(error, "exit_code", 1) == 0:
             return None  # --help
-        message = getattr(error, "format_message", lambda: str(error))()
-        return f"{line}: {message or type(error).__name__}"
+        # Whatever the parser says is the answer.
+        say = getattr(error, "format_message", error.__str__)
+        return f"{line}: {say() or type(error).__name__}"
 
 
 def _left(context: Any) -> list[str]:

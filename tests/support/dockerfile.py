@@ -25,6 +25,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+#: What of the image's root lies below ours; the rest is this machine's.
+_MOVED = ("/opt", "/app", "/data", "/models", "/tmp")  # noqa: S108 - the image's
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 
 
@@ -137,7 +139,7 @@ class Container:
         return {**own, **(changes or {})}
 
     def arguments(self, command: Sequence[str]) -> list[str]:
-        """Return a command line that runs as the image's user; as ourselves where we are not root."""
+        """Return a command line that runs as the image's user, or as ourselves if not root."""
         program = shutil.which(command[0], path=self._moved(self.stage.pairs("ENV")["PATH"]))
         assert program, f"{command[0]} is not in the image's PATH"
         line = [program, *command[1:]]
@@ -164,10 +166,7 @@ class Container:
 
     def _moved(self, value: str) -> str:
         parts = re.split(r"(:(?=/))", value)
-        return "".join(
-            str(self.path(p)) if p.startswith(("/opt", "/app", "/data", "/models", "/tmp")) else p
-            for p in parts
-        )
+        return "".join(str(self.path(p)) if p.startswith(_MOVED) else p for p in parts)
 
 
 def build(root: Path) -> Container:
@@ -189,7 +188,7 @@ def build(root: Path) -> Container:
     text = launcher.read_text(encoding="utf-8")
     launcher.write_text(text.replace("/opt/venv", str(made.path("/opt/venv"))), encoding="utf-8")
     owner = last.last("USER").split(":")
-    for folder in (*json.loads(last.last("VOLUME")), "/tmp"):
+    for folder in (*json.loads(last.last("VOLUME")), _MOVED[-1]):
         made.path(folder).mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             os.chown(made.path(folder), int(owner[0]), int(owner[1]))

@@ -1,7 +1,7 @@
 """The commands of README and guides: those that can be run, and those that can only be checked.
 
-A fence's info string says which: ``sh``, ``bash`` or ``console`` alone is run; one more word says what
-it would need, and the block is checked by its names.
+A fence's info string says which: ``sh``, ``bash`` or ``console`` alone is run; one more word says
+what it would need, and the block is checked by its names.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -119,7 +120,7 @@ def problems(block: Block) -> list[str]:
 
 
 def _problem(words: list[str]) -> str | None:
-    for sign, name in zip(words, words[1:], strict=False):
+    for sign, name in pairwise(words):
         if sign == "<" and name.startswith(("deploy/", "docs/")) and not (ROOT / name).exists():
             return f"{name} is not there"
     words = words[: next((i for i, word in enumerate(words) if set(word) <= set("<>")), len(words))]
