@@ -145,6 +145,13 @@ def test_least_privilege_each_service_has_its_own_user() -> None:
         assert "secrets" not in SERVICES[name]
 
 
+def test_the_worker_leaves_torch_to_the_scorer() -> None:
+    assert SERVICES["worker"]["environment"]["CFW_SCORE_MODELS"] == "vader"
+    assert "CFW_SCORE_MODELS" not in SERVICES["scorer"]["environment"]
+    for name in ("worker", "scorer", "metrics"):
+        assert SERVICES[name]["environment"]["CFW_WAREHOUSE_URL"] == ""
+
+
 def test_what_is_mounted_exists() -> None:
     for name, service in SERVICES.items():
         for mount in service.get("volumes", ()):
