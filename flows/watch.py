@@ -146,8 +146,8 @@ class Health:
 
 
 @contextmanager
-def served(health: Health, port: int) -> Iterator[int]:
-    """Answer `/health` and `/metrics` on loopback while the block runs; yields the port.
+def served(health: Health, port: int, host: str = "127.0.0.1") -> Iterator[int]:
+    """Answer `/health` and `/metrics` while the block runs; yields the port.
 
     Raises:
         RunError: The port is taken.
@@ -174,7 +174,7 @@ def served(health: Health, port: int) -> Iterator[int]:
             """Say nothing: a probe every few seconds is no news."""
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        server = ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
         msg = f"CFW_SCORE_PORT={port}: cannot listen there ({error.strerror}); choose another port"
         raise RunError(msg) from None
@@ -200,8 +200,8 @@ def watch(
     """
     scoring = ScoringSettings()
     health = Health(scoring.score_stale_seconds, settings.clock)
-    with served(health, scoring.score_port) as port:
-        say(f"watching for texts; http://127.0.0.1:{port}/health and /metrics")
+    with served(health, scoring.score_port, scoring.score_host) as port:
+        say(f"watching for texts; http://{scoring.score_host}:{port}/health and /metrics")
         while not stop.is_set():
             try:
                 with scoring_lock(settings, scoring.score_poll_seconds):

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ingestion.config_files import FilesSource
 from ingestion.config_types import (
     CommaList,
     CommaMinutes,
@@ -139,6 +140,14 @@ class Settings(BaseSettings):
         except ValidationError as error:
             # Not chained: pydantic's text quotes the input, which may be a secret.
             raise SettingsError("\n".join(lines_of(error))) from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: Any, **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what neither caller nor environment gives from ``CFW_SECRETS_DIR``."""
+        own = {"file_secret_settings": FilesSource(settings_cls)}
+        return tuple((sources | own).values())
 
     @field_validator("glassnode_metrics")
     @classmethod

@@ -29,7 +29,8 @@ class ScoringSettings(BaseSettings):
         score_poll_seconds: How often the resident worker looks for new texts.
         score_retry_minutes: How long the resident worker leaves a failed text alone.
         score_stale_seconds: Without a finished chunk or pass for so long, it is not healthy.
-        score_port: Port of its `/health` and `/metrics` on loopback; 0 takes a free one.
+        score_host: Address of its `/health` and `/metrics`; in a container 0.0.0.0.
+        score_port: Port of both; 0 takes a free one.
     """
 
     model_config = SettingsConfigDict(
@@ -53,6 +54,7 @@ class ScoringSettings(BaseSettings):
     score_poll_seconds: float = Field(default=15.0, gt=0)
     score_retry_minutes: float = Field(default=10.0, ge=0)
     score_stale_seconds: float = Field(default=300.0, gt=0)
+    score_host: str = "127.0.0.1"
     score_port: int = Field(default=9108, ge=0, le=65535)
 
     def selected_models(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The three users of ``deploy/mysql/users.sql``, and backup and restore with the server's tools."""
+"""The users of ``deploy/mysql/users.sql``, and backup and restore with the server's tools."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.xdist_group("servers")
 
 ROOT = Path(__file__).parents[2]
 USERS_SQL = ROOT / "deploy" / "mysql" / "users.sql"
+ROLES = ("loader", "transformer", "reader", "worker", "monitor", "backup")
 #: dbt's part of a run is there as soon as the profile knows a server.
 HAS_TRANSFORM = "type: mysql" in (ROOT / "profiles.yml").read_text(encoding="utf-8")
 
@@ -44,7 +45,7 @@ def create_users(server: ServerForTest) -> dict[str, str]:
     urls = {}
     text = re.sub(r"^--.*$", "", USERS_SQL.read_text(encoding="utf-8"), flags=re.MULTILINE)
     text = text.replace("crypto\\_", f"{server.prefix}\\_")
-    for role in ("loader", "transformer", "reader"):
+    for role in ROLES:
         name = f"{server.prefix}_{role}"
         text = text.replace(f"cfw_{role}", name).replace(f"CHANGE_ME_{role.upper()}", f"Pw-{role}")
         urls[role] = f"mysql://{name}:Pw-{role}@{place.hostname}:{place.port}"
