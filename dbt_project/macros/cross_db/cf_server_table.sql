@@ -52,6 +52,11 @@
         {% call statement('main') %}
             {{ cf_create_table(next, sql) }}
         {% endcall %}
+        {#- keys made from rows that are there are sorted once, not searched for every row -#}
+        {% set indexes = config.get('table_indexes') or [] %}
+        {% if indexes %}
+            {% do run_query('alter table ' ~ next ~ cf_add_keys(indexes)) %}
+        {% endif %}
         {#- the next model is planned within the second: the servers count a new table's rows only later -#}
         {% do run_query('analyze no_write_to_binlog table ' ~ next) %}
         {% do cf_take_place(next, target_relation, existing) %}
@@ -86,10 +91,9 @@
     {{ return(relation.incorporate(path={'identifier': relation.identifier ~ '__' ~ suffix})) }}
 {%- endmacro %}
 
-{#- `create table ... as`, with the contract's columns where there is one, and the configured keys. -#}
+{#- `create table ... as`, with the contract's columns where there is one, and the configured primary key. -#}
 {% macro cf_create_table(relation, sql, temporary=false) -%}
     {%- set key = config.get('table_key') -%}
-    {%- set indexes = config.get('table_indexes') or [] -%}
     {%- set has_contract = config.get('contract').enforced -%}
     {%- set lines = [] -%}
     {%- if has_contract -%}
@@ -102,9 +106,6 @@
     {%- endif -%}
     {%- if key and not temporary -%}
         {%- do lines.append('primary key (' ~ key | join(', ') ~ ')') -%}
-        {%- for columns in indexes -%}
-            {%- do lines.append('key (' ~ columns | join(', ') ~ ')') -%}
-        {%- endfor -%}
     {%- endif -%}
     create {{ 'temporary ' if temporary }}table {{ relation }}
     {%- if lines %} (
@@ -114,6 +115,10 @@
     default character set utf8mb4 collate utf8mb4_bin
     as
     {{ sql }}
+{%- endmacro %}
+
+{% macro cf_add_keys(indexes) -%}
+    {%- for columns in indexes %} add key ({{ columns | join(', ') }}){{ ',' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 {#- The stored table's columns, after a check that the model gives these and no others. -#}

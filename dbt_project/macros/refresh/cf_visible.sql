@@ -10,18 +10,3 @@
     {%- endif -%}
     {{- conditions | join(' and ') -}}
 {%- endmacro %}
-
-{#- True for the newest visible version of a raw row: none of the same key was loaded later.
-    An anti-join on the primary key, so that a filter on the rows stays cheap on every engine. -#}
-{% macro cf_is_newest(relation, alias, key, has_available_at=true) -%}
-    not exists (
-        select 1
-        from {{ relation }} as newer
-        where
-            {% for column in key -%}
-            newer.{{ column }} = {{ alias }}.{{ column }}
-            and {% endfor -%}
-            newer.loaded_at > {{ alias }}.loaded_at
-            and {{ cf_visible('newer', has_available_at) }}
-    )
-{%- endmacro %}

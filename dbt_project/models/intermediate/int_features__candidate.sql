@@ -117,6 +117,8 @@ features as (
         on
             bars.symbol = social.symbol
             and bars.bar_hour = social.bar_hour
+    -- said again beside the joins: from here the bound reaches both sides of each
+    where 1 = 1 {{ cf_in_window('bars') }} -- noqa: LT02
 ),
 
 final as (
