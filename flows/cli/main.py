@@ -14,6 +14,7 @@ from flows.cli import (
     model_commands,
     run_commands,
     sandbox_commands,
+    serve_commands,
 )
 from flows.cli.output import fail
 from flows.errors import RunError
@@ -31,6 +32,7 @@ run_commands.add_to(app)
 inspect_commands.add_to(app)
 evaluate_commands.add_to(app)
 backfill_commands.add_to(app)
+serve_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 
