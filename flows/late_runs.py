@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -14,10 +15,11 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.states import Crashed
+from prefect.states import Crashed, Scheduled
 
 _AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _PAGE = 200
+_APART = timedelta(seconds=5)
 _GONE = "its process was gone when `cfw serve` started again"
 
 
@@ -39,10 +41,15 @@ def clear_leftovers(deployment_ids: Sequence[UUID]) -> None:
 
 
 def catch_up(deployment_ids: Mapping[str, UUID]) -> None:
-    """Start one run of each deployment now."""
+    """Start one run of each deployment, one after the other: each start is work for a CPU."""
+    now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        for deployment_id in deployment_ids.values():
-            client.create_flow_run_from_deployment(deployment_id, tags=["cfw", "catch-up"])
+        for number, deployment_id in enumerate(deployment_ids.values()):
+            client.create_flow_run_from_deployment(
+                deployment_id,
+                state=Scheduled(scheduled_time=now + number * _APART),
+                tags=["cfw", "catch-up"],
+            )
 
 
 def _runs(deployment_ids: Sequence[UUID], states: Sequence[StateType]) -> list[FlowRun]:

@@ -68,7 +68,7 @@ SCHEDULES: Mapping[str, Schedule] = {
         _schedule("news", 15, 2, 15, 15, 60),
         _schedule("social", 30, 4, 15, 25, 90),
         _schedule("macro", 60, 7, 15, 30, 180),
-        _schedule("onchain", 360, 13, 15, 60, 780),
+        _schedule("onchain", 360, 14, 15, 60, 780),
         _schedule("score", 1, 0, 15, 15, 30),
         _schedule("transform", 5, 3, 15, 30, 45),
         _schedule("nightly", 1440, 160, 30, 120, 1620),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from filelock import FileLock, Timeout
 
@@ -68,17 +70,24 @@ def _run(settings: Settings, is_own: bool) -> None:
     if is_own:
         clear_leftovers(list(ids.values()))
     catch_up({name: ids[name] for name in overdue(settings)})
-    run_until_stopped(runner)
+    asyncio.run(_run_until_signal(runner))
 
 
-def run_until_stopped(runner: object) -> None:
-    """Run the runner; a signal to end it is no error."""
-    import asyncio
-
-    from prefect.exceptions import TerminationSignal
-
-    with contextlib.suppress(KeyboardInterrupt, TerminationSignal, SystemExit):
-        asyncio.run(runner.start())  # type: ignore[attr-defined]
+async def _run_until_signal(runner: Any) -> None:
+    """Run the runner until SIGTERM or Ctrl-C; its runs are then told to end, and heard out."""
+    started = asyncio.create_task(runner.start())
+    ended = asyncio.Event()
+    while not runner.started and not started.done():
+        await asyncio.sleep(0.05)
+    # In place of the runner's own handler, which leaves without waiting for its runs.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    signalled = asyncio.create_task(ended.wait())
+    await asyncio.wait((started, signalled), return_when=asyncio.FIRST_COMPLETED)
+    if not started.done():
+        await runner.astop()
+    signalled.cancel()
+    await started
 
 
 def overdue(settings: Settings) -> list[str]:
