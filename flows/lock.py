@@ -50,14 +50,14 @@ def run_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 @contextmanager
-def flow_lock(settings: Settings, flow: str) -> Iterator[None]:
+def flow_lock(settings: Settings, flow: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the name of a flow, so that it never runs twice at once on a warehouse.
 
     Raises:
         RunningError: it is running already, on this machine or, on a server, on another.
     """
     held = server_lock if settings.is_server else _file_lock
-    with held(settings, 0.0, flow):
+    with held(settings, wait_seconds, flow):
         yield
 
 

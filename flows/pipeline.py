@@ -123,7 +123,9 @@ def pipeline(
     """
     chosen = dict(overrides or {})
     report = PipelineReport()
-    with recorded("pipeline", settings_of(chosen), wait_seconds=wait_seconds) as notes:
+    with recorded(
+        "pipeline", settings_of(chosen), wait_seconds=wait_seconds, waits_for_itself=True
+    ) as notes:
         prepare(chosen)
         ingest_all(sources if sources is not None else list(STEPS), chosen, report, notes)
         if not only_capture:

@@ -45,6 +45,7 @@ def recorded(
     wait_seconds: float = 0.0,
     run_id: str | None = None,
     is_exclusive: bool = True,
+    waits_for_itself: bool = False,
 ) -> Iterator[RunNotes]:
     """Run a flow: alone of its name, alone on the warehouse, and recorded however it ends.
 
@@ -55,6 +56,7 @@ def recorded(
         run_id: Prefect's id of the run; a new one where it is None.
         is_exclusive: hold the run lock throughout. False for a flow that takes it by itself, for
             as long as it writes.
+        waits_for_itself: wait, as long, for an older run of the same flow too.
 
     Raises:
         LockedError: the flow runs already (which is not recorded: the other run will be), or
@@ -63,7 +65,7 @@ def recorded(
     notes = RunNotes(run_id or str(uuid.uuid4()))
     run = _Run(flow, settings, notes.run_id, wait_seconds, is_exclusive)
     with ExitStack() as held:
-        held.enter_context(flow_lock(settings, flow))
+        held.enter_context(flow_lock(settings, flow, wait_seconds if waits_for_itself else 0.0))
         try:
             if is_exclusive:
                 held.enter_context(run_lock(settings, wait_seconds))

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PORT = 4200
-
 
 def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
     """Run the schedules until a signal ends it.

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import output
-from flows.serving import DEFAULT_PORT, serve
+from flows.serving import serve
 from ingestion.config import Settings
 
 
@@ -18,14 +18,9 @@ def add_to(app: typer.Typer) -> None:
 
 def serve_command(
     port: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=65535,
-            envvar="CFW_PREFECT_PORT",
-            help="Loopback port of the Prefect server; unused with PREFECT_API_URL.",
-        ),
-    ] = DEFAULT_PORT,
+        int | None,
+        typer.Option(min=1, max=65535, help="In place of CFW_PREFECT_PORT."),
+    ] = None,
 ) -> None:
     """Run every schedule until Ctrl-C or SIGTERM: prices, news, ..., transform, nightly.
 
@@ -34,4 +29,5 @@ def serve_command(
 
     Example: `CFW_SYMBOLS=BTC,ETH cfw serve`
     """
-    serve(Settings(), port, output.say)
+    settings = Settings()
+    serve(settings, port or settings.prefect_port, output.say)
