@@ -171,8 +171,8 @@ def transform(overrides: Overrides, notes: RunNotes) -> str:
 
 @task(name="docs", cache_policy=NO_CACHE)
 def docs(overrides: Overrides) -> None:
-    """Write the catalogue that the docs site shows; the build has just written the rest."""
-    run_dbt(settings_of(overrides), ["docs", "generate", "--no-compile"])
+    """Write the docs site. It compiles again: dbt-duckdb opens its file for a compilation only."""
+    run_dbt(settings_of(overrides), ["docs", "generate"])
 
 
 @_scheduled

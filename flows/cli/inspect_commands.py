@@ -74,14 +74,12 @@ def _show_runs(runs: RunStatus) -> None:
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     """Return what fits a terminal; an error is a line below the table."""
-    state = "running" if row["running since"] else row["state"]
     return {
         "flow": row["flow"],
-        "state": f"{state}, stale" if row["stale"] else state,
+        "state": "running" if row["running since"] else row["state"],
         "ended": _moment(row["last run"]),
         "took": None if row["took"] is None else f"{row['took']:.0f} s",
-        "new rows": row["new rows"],
-        "last success": _moment(row["last success"]),
+        "succeeded": _moment(row["last success"]),
         "next": _moment(row["next run"]),
     }
 

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from flows.prefect_server import prefect_server
 
 ROOT = Path(__file__).parents[2]
+_ATTEMPTS = 30
 
 
 class Api:
@@ -32,8 +34,16 @@ class Api:
             json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
+        for attempt in range(_ATTEMPTS):
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                # A busy SQLite file: the server asks to come back.
+                if error.code != 503 or attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(1)
+        raise AssertionError
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Return the deployments by name."""
