@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     mysql_ssl_key: Path | None = None
     mysql_ssl_verify: bool = True
     mysql_lock_wait_seconds: int = Field(default=60, ge=1, le=3600)
+    #: Loopback port of the Prefect server of `cfw serve`.
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
     now: Moment | None = None
     symbols: CommaSymbols = ()
     history_start: MomentOrDay | None = None

@@ -84,6 +84,9 @@ class DuckDbEngine:
             for sql, params in statements:
                 connection.execute(sql.replace("%s", "?").replace("%%", "%"), list(params))
             connection.execute("COMMIT")
+        except duckdb.Error as error:
+            msg = f"{self.path} cannot be written: {' '.join(str(error).split())}"
+            raise WarehouseError(msg) from error
         finally:
             connection.close()
 

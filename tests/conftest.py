@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 # The servers' and the browser's fixtures, for every test that names them.
-pytest_plugins = ("tests.support.mysql_server", "tests.support.browser")
+pytest_plugins = (
+    "tests.support.mysql_server",
+    "tests.support.prefect_server",
+    "tests.support.browser",
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - compared, never bound

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -11,6 +12,7 @@ from flows import coverage as scored_texts
 from flows import inspection
 from flows.cli import output
 from flows.errors import RunError
+from flows.run_status import RunStatus, run_status
 from ingestion.config import Settings
 from ingestion.doctor import check_ids
 
@@ -30,7 +32,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: output.JsonFlag = False) -> None:
-    """Show, per raw table, how much there is, how fresh it is, what was refused, and the feeds.
+    """Show raw tables, refusals, feeds, last and next runs, the mart and the scoring backlog.
+
+    The exit code is 1 when a schedule or the mart is older than promised (flows/schedules.py).
 
     Example: `cfw status --json`
     """
@@ -38,15 +42,50 @@ def status(as_json: output.JsonFlag = False) -> None:
     raw = inspection.raw_tables(settings)
     rejected = inspection.rejected_rows(settings)
     feeds = inspection.feeds(settings)
+    runs = run_status(settings)
     if as_json:
-        output.show_json({"raw_tables": raw, "rejected_rows": rejected, "feeds": feeds})
-        return
-    output.show("Raw tables", raw, as_json=False)
-    output.show("Rejected rows", rejected, as_json=False)
-    # The validators are for machines; a table of them is too wide to read.
-    hidden = ("etag", "last modified")
-    shown = [{k: v for k, v in feed.items() if k not in hidden} for feed in feeds]
-    output.show("Feeds", shown, as_json=False)
+        output.show_json(
+            {"raw_tables": raw, "rejected_rows": rejected, "feeds": feeds, **asdict(runs)}
+        )
+    else:
+        output.show("Raw tables", raw, as_json=False)
+        output.show("Rejected rows", rejected, as_json=False)
+        # The validators are for machines; a table of them is too wide to read.
+        hidden = ("etag", "last modified")
+        shown = [{k: v for k, v in feed.items() if k not in hidden} for feed in feeds]
+        output.show("Feeds", shown, as_json=False)
+        _show_runs(runs)
+    if runs.stale:
+        raise RunError("\n".join(runs.stale))
+
+
+def _show_runs(runs: RunStatus) -> None:
+    output.show("Runs (UTC)", [_short(row) for row in runs.flows], as_json=False)
+    for row in runs.flows:
+        if row["error"]:
+            output.say(f"{row['flow']} {row['state']}: {row['error']}")
+    output.show("Scoring backlog", runs.backlog, as_json=False)
+    if runs.mart:
+        output.say(
+            f"mart: newest bar closed {runs.mart['newest bar closed']:%Y-%m-%d %H:%M} UTC, "
+            f"{runs.mart['age'].total_seconds() / 3600:.1f} h ago"
+        )
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what fits a terminal; an error is a line below the table."""
+    return {
+        "flow": row["flow"],
+        "state": "running" if row["running since"] else row["state"],
+        "ended": _moment(row["last run"]),
+        "took": None if row["took"] is None else f"{row['took']:.0f} s",
+        "succeeded": _moment(row["last success"]),
+        "next": _moment(row["next run"]),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%m-%d %H:%M}"
 
 
 def tables(as_json: output.JsonFlag = False) -> None:

@@ -16,6 +16,7 @@ from flows.cli import (
     proof_commands,
     run_commands,
     sandbox_commands,
+    serve_commands,
 )
 from flows.cli.output import fail
 from flows.errors import RunError
@@ -35,6 +36,7 @@ evaluate_commands.add_to(app)
 backfill_commands.add_to(app)
 report_commands.add_to(app)
 proof_commands.add_to(app)
+serve_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 
