@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from flows.errors import LockedError
 from flows.server_lock import server_lock
 from ingestion.config import Settings
 from ingestion.engine import duckdb_path
+
+#: A reader holds a DuckDB file for less than this; a mark that is older was left by a kill.
+_READER_SECONDS = 30.0
 
 
 def lock_path(settings: Settings) -> Path:
@@ -51,6 +55,47 @@ def run_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 @contextmanager
+def reading_lock(settings: Settings) -> Iterator[None]:
+    """Hold a DuckDB file for a moment of reading: an open reader would turn a writer away.
+
+    A run that begins meanwhile waits for the reader's end instead of refusing.
+
+    Raises:
+        LockedError: a run holds the warehouse; nobody waits for it.
+    """
+    path = lock_path(settings)
+    mark = path.with_suffix(".reading")
+    mark.touch()
+    try:
+        with FileLock(path, thread_local=False).acquire(timeout=0):
+            yield
+    except Timeout:
+        msg = f"the warehouse is in use by another run ({path}); it is read when that has ended"
+        raise LockedError(msg) from None
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _acquire(lock: FileLock, path: Path, wait_seconds: float) -> None:
+    """Take the lock; a reader's end is waited for in any case."""
+    was_read = _is_read(path)
+    try:
+        lock.acquire(timeout=wait_seconds, poll_interval=0.2)
+    except Timeout:
+        if not (was_read or _is_read(path)):
+            raise
+        lock.acquire(timeout=_READER_SECONDS, poll_interval=0.05)
+
+
+def _is_read(path: Path) -> bool:
+    try:
+        age = time.time() - path.with_suffix(".reading").stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return age < _READER_SECONDS
+
+
+@contextmanager
 def _file_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
     path = lock_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +103,7 @@ def _file_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
     # Not bound to a thread: an interrupted flow can leave this block from another one.
     lock = FileLock(path, thread_local=False)
     try:
-        lock.acquire(timeout=wait_seconds, poll_interval=0.2)
+        _acquire(lock, path, wait_seconds)
     except Timeout:
         who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another run"
         msg = f"the warehouse is in use by {who} ({path}); wait for it to end, or use --wait"
