@@ -1,7 +1,6 @@
 """Every metric of the exporter, declared once: name, kind, labels, meaning.
 
-A value that is not known is absent, or NaN where something was expected and never came; 0 is a
-measured zero. Moments are unix seconds, so that an age grows by itself when nobody measures.
+A value that is not known is absent; 0 is a measured zero. Moments are unix seconds, so that an age grows by itself when nobody measures.
 """
 
 from __future__ import annotations
@@ -37,8 +36,13 @@ FAMILIES: dict[str, Family] = {
         Family("cfw_warehouse_up", "1 if the warehouse answers, or a writer is at work in it."),
         Family(
             "cfw_source_newest_event_timestamp_seconds",
-            "Time of the newest event that was landed; NaN where a source never delivered.",
+            "Time of the newest event that was landed.",
             _STREAM,
+        ),
+        Family(
+            "cfw_source_never_delivered",
+            "1 where a source is switched on and no row of it ever came.",
+            ("table", "source"),
         ),
         Family("cfw_source_newest_load_timestamp_seconds", "When a row was last landed.", _STREAM),
         Family("cfw_source_max_age_seconds", "How old the newest event may be.", _STREAM),
@@ -94,13 +98,22 @@ FAMILIES: dict[str, Family] = {
         Family("cfw_mart_published_timestamp_seconds", "When the mart was last published."),
         Family(
             "cfw_flow_last_success_timestamp_seconds",
-            "When a flow last ended well; NaN where it never did.",
+            "When a flow's work was last done well; absent where it never was.",
+            ("flow",),
+        ),
+        Family(
+            "cfw_flow_max_age_seconds",
+            "How long ago that may be; absent where nothing is scheduled.",
+            ("flow",),
+        ),
+        Family(
+            "cfw_flow_scheduled_since_timestamp_seconds",
+            "Since when the schedules run; absent where nothing is scheduled.",
             ("flow",),
         ),
         Family("cfw_flow_last_run_timestamp_seconds", "When a flow last ended.", ("flow",)),
         Family("cfw_flow_last_run_duration_seconds", "How long that run took.", ("flow",)),
         Family("cfw_flow_last_run_state", "1 for the state in which it ended.", ("flow", "state")),
-        Family("cfw_flow_interval_seconds", "How often a flow is scheduled.", ("flow",)),
         Family("cfw_dbt_tests", "dbt tests of the last run that ran tests.", ("status",)),
         Family("cfw_disk_free_bytes", "Space that is left.", ("place",)),
         Family("cfw_disk_size_bytes", "Size of the disk.", ("place",)),

@@ -107,6 +107,7 @@ class Landed:
     def __init__(self, settings: Settings) -> None:
         """Nothing is read yet."""
         self._settings = settings
+        self._expected = expected(settings)
         self._streams = [
             (stream, Counted(stream.table, (stream.source, stream.stream or "''"), stream.event))
             for stream in STREAMS
@@ -134,11 +135,9 @@ class Landed:
             if age is not None:
                 out.set("cfw_source_max_age_seconds", age, *labels)
         came = {source for source, _ in merged}
-        for table, source in expected(self._settings):
-            if table == stream.table and source not in came:
-                out.set(
-                    "cfw_source_newest_event_timestamp_seconds", float("nan"), table, source, ""
-                )
+        for table, source in self._expected:
+            if table == stream.table:
+                out.set("cfw_source_never_delivered", source not in came, table, source)
 
     def _refusals(self, warehouse: Warehouse, out: Readings) -> None:
         if not warehouse.has_table("rejected_rows"):

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from flows.metrics.families import Readings
 from flows.metrics.settings import MetricsSettings
+from flows.schedules import MART_MAX_AGE
 from flows.summary import MART
 from ingestion.config import Settings
 from ingestion.engine import engine_for
@@ -20,7 +21,7 @@ def read_marts(settings: Settings, out: Readings) -> None:
     engine = engine_for(settings)
     own = MetricsSettings()
     schema = f"{settings.schema_prefix}_marts"
-    out.set("cfw_mart_max_age_seconds", own.mart_max_age_hours * 3600)
+    out.set("cfw_mart_max_age_seconds", MART_MAX_AGE.total_seconds())
     if engine.has_table(schema, MART):
         row = engine.query(
             f"select count(*) as n, max(timestamp_iso) as newest from {schema}.{MART}",  # noqa: S608

@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.journal import Journal
 from flows.metrics.families import Readings
+from flows.schedules import SCHEDULES, last_done
 from flows.summary import MART
 from ingestion.config import Settings
 from ingestion.engine import engine_for
@@ -16,17 +17,25 @@ _OTHER_NAMES = {"success": "pass", "runtime error": "error"}
 
 
 def read_runs(settings: Settings, out: Readings) -> None:
-    """Add the last run of each flow that ever ran, and the last tests."""
+    """Add the last run of each flow, what the schedules promise, and the last tests."""
     journal = Journal(settings)
-    ended_well = journal.last_success()
-    for flow, run in journal.latest().items():
+    latest, ended_well = journal.latest(), journal.last_success()
+    for flow, run in latest.items():
         out.set("cfw_flow_last_run_timestamp_seconds", run.ended_at, flow)
         seconds = (run.ended_at - run.started_at).total_seconds()
         out.set("cfw_flow_last_run_duration_seconds", seconds, flow)
         for state in STATES:
             out.set("cfw_flow_last_run_state", run.state == state, flow, state)
-        success = ended_well.get(flow, float("nan"))
-        out.set("cfw_flow_last_success_timestamp_seconds", success, flow)
+    since = journal.scheduled_since()
+    for flow in {*latest, *(SCHEDULES if since else ())}:
+        success = last_done(flow, ended_well)
+        if success is not None:
+            out.set("cfw_flow_last_success_timestamp_seconds", success, flow)
+    if since:
+        for flow, schedule in SCHEDULES.items():
+            limit = schedule.stale_after.total_seconds()
+            out.set("cfw_flow_max_age_seconds", limit, flow)
+            out.set("cfw_flow_scheduled_since_timestamp_seconds", since, flow)
     _dbt(settings, out)
 
 

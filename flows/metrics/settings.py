@@ -15,7 +15,6 @@ class MetricsSettings(BaseSettings):
         metrics_cache_seconds: The warehouse is read at most this often, however often it is
             scraped. It is also left alone for ten times as long as a reading took.
         metrics_core_symbols: Comma list of the symbols whose gaps are counted apart from the rest.
-        mart_max_age_hours: How old the newest row's bar close may be: the mart's promise.
     """
 
     model_config = SettingsConfigDict(
@@ -26,7 +25,6 @@ class MetricsSettings(BaseSettings):
     metrics_port: int = Field(default=9109, ge=0, le=65535)
     metrics_cache_seconds: float = Field(default=30.0, ge=0)
     metrics_core_symbols: str = "BTC,ETH"
-    mart_max_age_hours: float = Field(default=2.0, gt=0)
 
     def core_symbols(self) -> tuple[str, ...]:
         """Return the symbols of the group `core`."""
