@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test server lint format bench train-head lock clean
+.PHONY: help setup demo test server prometheus lint format bench train-head lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Build a demo warehouse from the built-in sample: no key, no server, no network
 	$(BIN)/cfw demo
 
-test: setup server ## Run all tests (loopback only; installs mariadb-server where it may)
+test: setup server prometheus ## Run all tests (loopback only; installs mariadb-server and promtool where it may)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # The server's program, for tests that start a private one; the system's service is not started.
@@ -40,6 +40,21 @@ server:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends mariadb-server >/dev/null; \
 	else \
 		echo "the server tests need MariaDB: sudo apt-get install mariadb-server, or set CFW_TEST_MYSQL_URL"; \
+	fi
+
+# promtool, for the tests of alerts and dashboard; the system's service is not started.
+prometheus:
+	@if command -v promtool >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing prometheus (for promtool) for the tests"; \
+		policy=/usr/sbin/policy-rc.d; \
+		if [ ! -e $$policy ]; then \
+			printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; \
+		fi; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; \
+	else \
+		echo "the tests of the alerts need promtool: sudo apt-get install prometheus"; \
 	fi
 
 lint: setup ## Check style and types: ruff, mypy, sqlfluff
