@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def reading_lock(settings: Settings) -> Iterator[None]:
         LockedError: a run holds the warehouse; nobody waits for it.
     """
     path = lock_path(settings)
-    mark = path.with_suffix(".reading")
+    # A mark of its own, so that a reader that is turned away takes no other's.
+    mark = path.with_name(f"{path.name}.reading-{os.getpid()}-{threading.get_ident()}")
     mark.touch()
     try:
         with FileLock(path, thread_local=False).acquire(timeout=0):
@@ -88,11 +90,11 @@ def _acquire(lock: FileLock, path: Path, wait_seconds: float) -> None:
 
 
 def _is_read(path: Path) -> bool:
-    try:
-        age = time.time() - path.with_suffix(".reading").stat().st_mtime
-    except FileNotFoundError:
-        return False
-    return age < _READER_SECONDS
+    for mark in path.parent.glob(f"{path.name}.reading-*"):
+        with suppress(FileNotFoundError):  # its reader has just gone
+            if time.time() - mark.stat().st_mtime < _READER_SECONDS:
+                return True
+    return False
 
 
 @contextmanager

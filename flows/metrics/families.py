@@ -1,6 +1,7 @@
 """Every metric of the exporter, declared once: name, kind, labels, meaning.
 
-A value that is not known is absent; 0 is a measured zero. Moments are unix seconds, so that an age grows by itself when nobody measures.
+A value that is not known is absent; 0 is a measured zero. Moments are unix seconds, so that an age
+grows by itself when nobody measures.
 """
 
 from __future__ import annotations
