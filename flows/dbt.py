@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -13,14 +14,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.dbt_results import failure_line, journal_nodes, may_pass, merged, read_results
 from flows.errors import TransformError
+from flows.journal import DbtNode
 from flows.lock import lock_path
 from ingestion.config import PROJECT_ROOT, Settings
 from ingestion.engine import duckdb_path
 from ingestion.server import Server
 
-_FAILED = ("error", "fail", "runtime error")
-_SHOWN_FAILURES = 5
+logger = logging.getLogger(__name__)
+
+#: A lock or a lost connection gets so long to come right before the one retry.
+RETRY_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,14 @@ class DbtReport:
         tests: tests passed.
         seconds: wall time of the whole command.
         slowest: (node, seconds) of the slowest nodes, slowest first.
+        nodes: every node of the command; of one that was tried again, the second time.
     """
 
     models: int
     tests: int
     seconds: float
     slowest: list[tuple[str, float]] = field(default_factory=list)
+    nodes: list[DbtNode] = field(default_factory=list)
 
 
 def target_folder(settings: Settings) -> Path:
@@ -91,6 +98,9 @@ def run_dbt(
 ) -> DbtReport:
     """Run one dbt command against the warehouse.
 
+    A failure that may pass (a lost connection, a lock that another program holds) is tried again
+    once, with `dbt retry`: the nodes that failed and those skipped for them.
+
     Args:
         settings: names the warehouse.
         arguments: the command and its flags, e.g. ["build", "--full-refresh"].
@@ -101,26 +111,42 @@ def run_dbt(
     """
     folder = target_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "dbt.cli.main", *arguments]
+    command = list(arguments)
     if variables:
         command += ["--vars", json.dumps(dict(variables))]
     _forget_stale_parse(folder)
-    results = folder / "run_results.json"
+    results, log = folder / "run_results.json", folder / "logs" / "dbt.log"
     results.unlink(missing_ok=True)
     started = time.monotonic()
-    done = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
-        command, env=dbt_environment(settings), capture_output=True, text=True, check=False
-    )
-    seconds = time.monotonic() - started
-    nodes = _nodes(results)
+    done = _dbt(settings, command)
+    nodes = read_results(results)
+    if done.returncode != 0 and may_pass(nodes, done.stdout + done.stderr):
+        logger.warning("%s; trying again", failure_line(nodes, done.stdout + done.stderr, log))
+        time.sleep(RETRY_SECONDS)
+        # Only what failed and what was skipped for it; all of it where dbt did not come so far.
+        done = _dbt(settings, ["retry"] if nodes else command)
+        nodes = merged(nodes, read_results(results))
+    told = journal_nodes(settings, nodes, folder / "manifest.json")
     if done.returncode != 0:
-        raise TransformError(
-            _failure(nodes, done.stdout + done.stderr, folder / "logs" / "dbt.log")
-        )
-    ok = [node for node in nodes if node["status"] in ("success", "pass")]
-    slowest = sorted(((_name(n), float(n["execution_time"])) for n in ok), key=lambda n: -n[1])
-    tests = sum(node["unique_id"].startswith("test.") for node in ok)
-    return DbtReport(len(ok) - tests, tests, seconds, slowest[:10])
+        raise TransformError(failure_line(nodes, done.stdout + done.stderr, log), told)
+    return _report(told, time.monotonic() - started)
+
+
+def _dbt(settings: Settings, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - a fixed program with our own arguments
+        [sys.executable, "-m", "dbt.cli.main", *arguments],
+        env=dbt_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _report(nodes: list[DbtNode], seconds: float) -> DbtReport:
+    ok = [node for node in nodes if node.status in ("success", "pass")]
+    slowest = sorted(((node.node, node.seconds) for node in ok), key=lambda n: -n[1])
+    tests = sum(node.kind == "test" for node in ok)
+    return DbtReport(len(ok) - tests, tests, seconds, slowest[:10], nodes)
 
 
 def _forget_stale_parse(folder: Path) -> None:
@@ -131,31 +157,3 @@ def _forget_stale_parse(folder: Path) -> None:
     macros = (PROJECT_ROOT / "dbt_project" / "macros").rglob("*")
     if max(path.stat().st_mtime for path in macros) > saved.stat().st_mtime:
         saved.unlink()
-
-
-def _nodes(results: Path) -> list[dict[str, Any]]:
-    if not results.exists():
-        return []
-    nodes: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
-    return nodes
-
-
-def _name(node: dict[str, Any]) -> str:
-    parts: list[str] = node["unique_id"].split(".")
-    return f"{parts[0]} {parts[2]}"
-
-
-def _failure(nodes: list[dict[str, Any]], output: str, log: Path) -> str:
-    failed = [node for node in nodes if node["status"] in _FAILED]
-    if not failed:
-        lines = [line.strip() for line in output.splitlines() if "rror" in line]
-        reason = " ".join(lines[-2:]) or "no output"
-        return f"dbt did not start or could not read the project: {reason} (log: {log})"
-    shown = [f"{_name(n)}: {_message(n)}" for n in failed[:_SHOWN_FAILURES]]
-    more = len(failed) - len(shown)
-    text = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
-    return f"dbt: {len(failed)} of {len(nodes)} nodes failed: {text} (log: {log})"
-
-
-def _message(node: dict[str, Any]) -> str:
-    return " ".join((node.get("message") or node["status"]).split())[:300]

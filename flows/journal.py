@@ -11,14 +11,17 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
+from flows.schedules import SCHEDULES
 from ingestion.config import Settings
 from ingestion.engine import Statement, engine_for
 
 COMPLETED, FAILED, CRASHED = "completed", "failed", "crashed"
 #: States of a dbt test that did not pass.
 FAILED_TEST = ("fail", "error", "runtime error")
-#: Runs of dbt whose nodes are kept, in days.
-KEEP_NODES_DAYS = 30
+#: How long runs and the nodes of dbt are kept.
+KEEP_DAYS = 30
+#: The tables are made in one go; this one is the last.
+LAST_TABLE = "flow_starts"
 
 _ERROR_LENGTH = 2000
 _RUN_COLUMNS = "run_id, flow, started_at, ended_at, state, error, new_rows"
@@ -63,6 +66,20 @@ class DbtNode:
     row_count: int | None = None
 
 
+@dataclass(frozen=True)
+class RunStart:
+    """A run that has begun.
+
+    Attributes:
+        is_exclusive: it holds the run lock from its start to its end.
+    """
+
+    run_id: str
+    flow: str
+    started_at: datetime
+    is_exclusive: bool
+
+
 class Journal:
     """Writes and reads the journal of one warehouse. Holds no connection between two calls."""
 
@@ -86,8 +103,14 @@ class Journal:
             (f"delete from {runs} where run_id = %s", (run.run_id,)),  # noqa: S608 - our own names
             (f"delete from {known} where run_id = %s", (run.run_id,)),  # noqa: S608
             (
-                f"insert into {runs} ({_RUN_COLUMNS}) "  # noqa: S608
-                "values (%s, %s, %s, %s, %s, %s, %s)",
+                f"delete from {self._table('flow_starts')} where run_id = %s",  # noqa: S608
+                (run.run_id,),
+            ),
+            (
+                # Runs are in the order of their records: a clock may stand still or be set back.
+                f"insert into {runs} ({_RUN_COLUMNS}, number) "  # noqa: S608
+                "select %s, %s, %s, %s, %s, %s, %s, coalesce(max(number), 0) + 1 "
+                f"from {runs}",
                 _values(run),
             ),
         ]
@@ -106,17 +129,12 @@ class Journal:
         """Return the newest runs, newest first."""
         return self._runs(
             f"select {_RUN_COLUMNS} from {self._table('flow_runs')} "  # noqa: S608
-            f"order by started_at desc, ended_at desc, run_id limit {int(limit)}"
+            f"order by number desc limit {int(limit)}"
         )
 
     def latest(self) -> dict[str, FlowRun]:
         """Return the newest run of each flow."""
-        found = self._runs(
-            f"select {_RUN_COLUMNS} from (select {_RUN_COLUMNS}, row_number() over "  # noqa: S608
-            "(partition by flow order by started_at desc, ended_at desc, run_id) as place "
-            f"from {self._table('flow_runs')}) newest where place = 1 order by flow"
-        )
-        return {run.flow: run for run in found}
+        return {run.flow: run for run in self._newest()}
 
     def last_success(self) -> dict[str, datetime]:
         """Return when each flow last ended well; a flow that never did is not there."""
@@ -142,25 +160,102 @@ class Journal:
         newest = self._rows(
             f"select run_id from {runs} where run_id in "  # noqa: S608
             f"(select run_id from {nodes} where kind = 'test' and status <> 'skipped') "
-            "order by started_at desc, ended_at desc, run_id limit 1"
+            "order by number desc limit 1"
         )
         if not newest:
             return []
         found = self.nodes(newest[0]["run_id"])
         return [node for node in found if node.kind == "test" and node.status in FAILED_TEST]
 
+    def scheduled_since(self) -> datetime | None:
+        """Return when the oldest kept run of a schedule began; None where none ever did."""
+        marks = ", ".join(["%s"] * len(SCHEDULES))
+        rows = self._rows(
+            f"select min(started_at) as since from {self._table('flow_runs')} "  # noqa: S608
+            f"where flow in ({marks})",
+            list(SCHEDULES),
+        )
+        return rows[0]["since"] if rows else None
+
     def prune(self, before: datetime) -> None:
-        """Remove the dbt nodes of the runs that ended before a moment; the runs stay."""
-        if not self._engine.has_table(self._schema, "flow_runs"):
+        """Remove the runs that ended before a moment, and what dbt did in them.
+
+        The newest success of each flow stays, however old it is.
+        """
+        if not self._engine.has_table(self._schema, LAST_TABLE):
             return
+        nodes, runs = self._table("dbt_nodes"), self._table("flow_runs")
+        kept = [run.run_id for run in self._newest("where state = 'completed'")] or [""]
+        marks = ", ".join(["%s"] * len(kept))
         self._engine.write(
             [
                 (
-                    f"delete from {self._table('dbt_nodes')} where run_id in "  # noqa: S608
-                    f"(select run_id from {self._table('flow_runs')} where ended_at < %s)",
+                    f"delete from {nodes} where run_id in "  # noqa: S608
+                    f"(select run_id from {runs} where ended_at < %s)",
                     (before,),
-                )
+                ),
+                (
+                    f"delete from {runs} where ended_at < %s and run_id not in ({marks})",  # noqa: S608
+                    (before, *kept),
+                ),
             ]
+        )
+
+    def begin(self, start: RunStart, *, holds_warehouse: bool) -> list[FlowRun]:
+        """Mark a run as begun; return the runs that ended without a word, now recorded as crashed.
+
+        Args:
+            start: the run. The caller holds its flow's lock, so an older start of the same flow
+                that was never recorded belongs to a process that is gone.
+            holds_warehouse: the caller holds the run lock too; then so does every older start
+                that held it.
+        """
+        self._ensure()
+        starts = self._table("flow_starts")
+        gone = [
+            RunStart(row["run_id"], row["flow"], row["started_at"], bool(row["is_exclusive"]))
+            for row in self._rows(f"select * from {starts}")  # noqa: S608
+            if row["flow"] == start.flow or (holds_warehouse and row["is_exclusive"])
+        ]
+        crashed = [
+            FlowRun(
+                old.run_id,
+                old.flow,
+                old.started_at,
+                max(start.started_at, old.started_at),
+                CRASHED,
+                "its process ended without a word (killed, or the machine went down); "
+                "the next run finishes the work",
+            )
+            for old in gone
+        ]
+        for run in crashed:
+            self.record(run)
+        self._engine.write(
+            [
+                (f"delete from {starts} where run_id = %s", (start.run_id,)),  # noqa: S608
+                (
+                    f"insert into {starts} (run_id, flow, started_at, is_exclusive) "  # noqa: S608
+                    "values (%s, %s, %s, %s)",
+                    (start.run_id, start.flow, start.started_at, int(start.is_exclusive)),
+                ),
+            ]
+        )
+        return crashed
+
+    def running(self) -> list[RunStart]:
+        """Return the runs that began and were not recorded: at work, or dead since."""
+        rows = self._rows(f"select * from {self._table('flow_starts')} order by started_at, flow")  # noqa: S608
+        return [
+            RunStart(row["run_id"], row["flow"], row["started_at"], bool(row["is_exclusive"]))
+            for row in rows
+        ]
+
+    def _newest(self, condition: str = "") -> list[FlowRun]:
+        return self._runs(
+            f"select {_RUN_COLUMNS} from (select {_RUN_COLUMNS}, row_number() over "  # noqa: S608
+            "(partition by flow order by number desc) as place "
+            f"from {self._table('flow_runs')} {condition}) newest where place = 1 order by flow"
         )
 
     def _table(self, name: str) -> str:
@@ -170,13 +265,12 @@ class Journal:
         return [FlowRun(**row) for row in self._rows(sql)]
 
     def _rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        # Both tables are made in one go, the nodes' last.
-        if not self._engine.has_table(self._schema, "dbt_nodes"):
+        if not self._engine.has_table(self._schema, LAST_TABLE):
             return []
         return self._engine.query(sql, params)
 
     def _ensure(self) -> None:
-        if self._engine.has_table(self._schema, "dbt_nodes"):
+        if self._engine.has_table(self._schema, LAST_TABLE):
             return
         kind = "database" if self._is_server else "schema"
         moment = "datetime(6)" if self._is_server else "timestamptz"
@@ -190,7 +284,8 @@ class Journal:
                     f"run_id varchar(36) {key}not null primary key, "
                     f"flow varchar(64) {key}not null, "
                     f"started_at {moment} not null, ended_at {moment} not null, "
-                    f"state varchar(16) {key}not null, error text null, new_rows bigint null){end}",
+                    f"state varchar(16) {key}not null, error text null, new_rows bigint null, "
+                    f"number bigint not null){end}",
                     (),
                 ),
                 (
@@ -199,6 +294,13 @@ class Journal:
                     f"kind varchar(16) {key}not null, status varchar(16) {key}not null, "
                     f"seconds double not null, row_count bigint null, "
                     f"primary key (run_id, node)){end}",
+                    (),
+                ),
+                (
+                    f"create table if not exists {self._table(LAST_TABLE)} ("
+                    f"run_id varchar(36) {key}not null primary key, "
+                    f"flow varchar(64) {key}not null, "
+                    f"started_at {moment} not null, is_exclusive smallint not null){end}",
                     (),
                 ),
             ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flows.errors import LockedError
-from flows.server_lock import server_lock
+from flows.server_lock import held_by, server_lock
 from ingestion.config import Settings
 from ingestion.engine import duckdb_path
 
@@ -98,8 +98,22 @@ def _is_read(path: Path) -> bool:
 
 
 @contextmanager
-def _file_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
+def flow_lock(settings: Settings, flow: str) -> Iterator[None]:
+    """Hold the name of a flow, so that it never runs twice at once on a warehouse.
+
+    Raises:
+        RunningError: it is running already, on this machine or, on a server, on another.
+    """
+    held = server_lock if settings.is_server else _file_lock
+    with held(settings, 0.0, flow):
+        yield
+
+
+@contextmanager
+def _file_lock(settings: Settings, wait_seconds: float, flow: str = "") -> Iterator[None]:
     path = lock_path(settings)
+    if flow:
+        path = path.with_suffix(f".{flow}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     holder = path.with_suffix(".holder")
     # Not bound to a thread: an interrupted flow can leave this block from another one.
@@ -108,8 +122,7 @@ def _file_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
         _acquire(lock, path, wait_seconds)
     except Timeout:
         who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another run"
-        msg = f"the warehouse is in use by {who} ({path}); wait for it to end, or use --wait"
-        raise LockedError(msg) from None
+        raise held_by(who, str(path), flow) from None
     try:
         started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         holder.write_text(f"process {os.getpid()} since {started} UTC", encoding="utf-8")

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows import steps
+from flows.artifacts import publish_nodes
 from flows.dbt import DbtReport
 from flows.errors import PipelineError
-from flows.lock import run_lock
+from flows.recording import RunNotes, recorded
 from ingestion.config import Settings
 from ingestion.errors import SourceError
 from ingestion.steps import STEPS, StepReport, run_step
@@ -42,8 +43,18 @@ class PipelineReport:
         """Raw rows that this run stored."""
         return sum(sum(report.rows.values()) for report in self.sources)
 
+    def raise_failures(self) -> None:
+        """End the run as a failure if a step failed.
 
-def _settings(overrides: Mapping[str, Any]) -> Settings:
+        Raises:
+            PipelineError: one line per failed step.
+        """
+        if self.failures:
+            raise PipelineError("\n".join(dict.fromkeys(self.failures.values())))
+
+
+def settings_of(overrides: Mapping[str, Any]) -> Settings:
+    """Return the environment's settings, less what the run's parameters replace."""
     return Settings(**dict(overrides))
 
 
@@ -55,7 +66,7 @@ def _is_of_the_source(_task: Any, _run: Any, state: State[Any]) -> bool:
 @task(name="prepare", cache_policy=NO_CACHE)
 def prepare(overrides: dict[str, Any]) -> list[str]:
     """Create missing raw tables."""
-    return steps.prepare(_settings(overrides))
+    return steps.prepare(settings_of(overrides))
 
 
 @task(
@@ -69,19 +80,21 @@ def prepare(overrides: dict[str, Any]) -> list[str]:
 )
 def ingest(name: str, overrides: dict[str, Any]) -> StepReport:
     """Read one provider and land what is new."""
-    return run_step(name, _settings(overrides))
+    return run_step(name, settings_of(overrides))
 
 
 @task(name="score", cache_policy=NO_CACHE)
 def score(overrides: dict[str, Any]) -> ScoringReport:
     """Score the texts that are not scored yet."""
-    return steps.score(_settings(overrides))
+    return steps.score(settings_of(overrides))
 
 
 @task(name="transform", cache_policy=NO_CACHE)
-def transform(overrides: dict[str, Any], full_refresh: bool) -> DbtReport:
+def transform(
+    overrides: dict[str, Any], full_refresh: bool = False, tests: str = "batch"
+) -> DbtReport:
     """Build and test the models; a failed test fails the task."""
-    return steps.transform(_settings(overrides), full_refresh=full_refresh)
+    return steps.transform(settings_of(overrides), full_refresh=full_refresh, tests=tests)
 
 
 @flow(name="pipeline", validate_parameters=False)
@@ -110,23 +123,45 @@ def pipeline(
     """
     chosen = dict(overrides or {})
     report = PipelineReport()
-    with run_lock(_settings(chosen), wait_seconds):
+    with recorded("pipeline", settings_of(chosen), wait_seconds=wait_seconds) as notes:
         prepare(chosen)
-        for name in sources if sources is not None else STEPS:
-            state = ingest(name, chosen, return_state=True)
-            if (result := _result(state, name, report)) is not None:
-                report.sources.append(result)
+        ingest_all(sources if sources is not None else list(STEPS), chosen, report, notes)
         if not only_capture:
-            report.scoring = _result(score(chosen, return_state=True), "score", report)
-            _note_scoring(report)
-            built = transform(chosen, full_refresh, return_state=True)
-            report.dbt = _result(built, "transform", report)
-    if report.failures:
-        raise PipelineError("\n".join(dict.fromkeys(report.failures.values())))
+            report.scoring = result_of(score(chosen, return_state=True), "score", report)
+            note_scoring(report)
+            transform_all(chosen, report, notes, full_refresh=full_refresh)
+        report.raise_failures()
     return report
 
 
-def _result(state: State[Any], name: str, report: PipelineReport) -> Any:
+def ingest_all(
+    names: Sequence[str], overrides: dict[str, Any], report: PipelineReport, notes: RunNotes
+) -> None:
+    """Read providers one after the other; one that fails does not stop the others."""
+    notes.new_rows = 0
+    for name in names:
+        state = ingest(name, overrides, return_state=True)
+        if (result := result_of(state, name, report)) is not None:
+            report.sources.append(result)
+        notes.new_rows = report.new_rows
+
+
+def transform_all(
+    overrides: dict[str, Any], report: PipelineReport, notes: RunNotes, **options: Any
+) -> None:
+    """Build and test the models, and show what dbt did as artifacts of the run."""
+    state = transform(overrides, return_state=True, **options)
+    report.dbt = result_of(state, "transform", report)
+    if report.dbt:
+        notes.nodes = report.dbt.nodes
+        publish_nodes(notes.nodes)
+        return
+    error = state.result(raise_on_failure=False)
+    notes.nodes = getattr(error, "nodes", ())
+    publish_nodes(notes.nodes, str(error))
+
+
+def result_of(state: State[Any], name: str, report: PipelineReport) -> Any:
     """Return a task's result; of a failed one, note the failure and return None.
 
     Raises:
@@ -142,7 +177,8 @@ def _result(state: State[Any], name: str, report: PipelineReport) -> Any:
     return outcome
 
 
-def _note_scoring(report: PipelineReport) -> None:
+def note_scoring(report: PipelineReport) -> None:
+    """Note the models that stopped as failures."""
     if report.scoring is None:
         return
     for model in report.scoring.models:

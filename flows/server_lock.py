@@ -11,7 +11,7 @@ from typing import Any
 
 import pymysql  # type: ignore[import-untyped]
 
-from flows.errors import LockedError
+from flows.errors import LockedError, RunningError
 from ingestion.config import Settings
 from ingestion.server import Server
 from ingestion.server_errors import own_error
@@ -25,8 +25,8 @@ _SILENCE_SECONDS = 120
 
 
 @contextlib.contextmanager
-def server_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
-    """Hold the server's lock of this schema prefix for one run.
+def server_lock(settings: Settings, wait_seconds: float, flow: str = "") -> Iterator[None]:
+    """Hold the server's lock of this schema prefix for one run, or the name of a flow.
 
     The server frees it when the connection ends, whatever ended it.
 
@@ -35,11 +35,11 @@ def server_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
         WarehouseError: the server was not reached.
     """
     server = Server.of(settings)
-    name = f"cfw_run_{settings.schema_prefix}"
+    name = f"cfw_{flow or 'run'}_{settings.schema_prefix}"
     # Waiting for the lock may be wanted for longer than a statement usually takes.
     connection = server.connect(read_timeout=math.ceil(wait_seconds) + 60)
     try:
-        _acquire(connection, server, name, wait_seconds)
+        _acquire(connection, server, name, wait_seconds, flow)
         ended = threading.Event()
         beat = threading.Thread(target=_keep_alive, args=(connection, ended), daemon=True)
         beat.start()
@@ -54,7 +54,7 @@ def server_lock(settings: Settings, wait_seconds: float) -> Iterator[None]:
             connection.close()
 
 
-def _acquire(connection: Any, server: Server, name: str, wait_seconds: float) -> None:
+def _acquire(connection: Any, server: Server, name: str, wait_seconds: float, flow: str) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION wait_timeout = %s", (_SILENCE_SECONDS,))
@@ -64,11 +64,16 @@ def _acquire(connection: Any, server: Server, name: str, wait_seconds: float) ->
             who = _holder(cursor, name)
     except pymysql.MySQLError as error:
         raise own_error(error, server.place, server.user) from None
-    msg = (
-        f"the warehouse is in use by {who} (lock {name} on {server.place}); "
-        "wait for it to end, or use --wait"
+    raise held_by(who, f"lock {name} on {server.place}", flow)
+
+
+def held_by(who: str, place: str, flow: str) -> LockedError:
+    """Return the error that tells who holds the warehouse, or runs the flow."""
+    if flow:
+        return RunningError(f"{flow} is running already: {who} ({place}); wait for it to end")
+    return LockedError(
+        f"the warehouse is in use by {who} ({place}); wait for it to end, or use --wait"
     )
-    raise LockedError(msg)
 
 
 def _holder(cursor: Any, name: str) -> str:

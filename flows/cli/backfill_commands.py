@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from flows import steps
+from flows.backfill import names_of, plan_of, settings_for, window_of
 from flows.cli import output
 from flows.cli.backfill_progress import progress_shown
 from flows.errors import PipelineError, RunError
 from flows.lock import run_lock
-from ingestion.assets import read_assets
 from ingestion.backfill.interruption import InterruptedBackfill, Interruption
-from ingestion.backfill.intervals import Interval
-from ingestion.backfill.planning import ItemPlan, Plan, Wanted, make_plan
+from ingestion.backfill.planning import ItemPlan, Plan, Wanted
 from ingestion.backfill.report import SourceReport
 from ingestion.backfill.runner import run_plan
-from ingestion.backfill.sources import BackfillSource, sources_of
+from ingestion.backfill.sources import sources_of
 from ingestion.config import Settings
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,19 +55,19 @@ def backfill(
 
     Example: `cfw backfill prices --from 2024-01-01 --to 2024-07-01 --symbols BTC,ETH --plan`
     """
-    settings = _settings(group, symbols, from_dir, provider)
+    settings = settings_for(group, symbols, from_dir, provider)
     sources = sources_of(group, provider or None)
     if recheck and not any(source.changed for source in sources):
-        msg = f"--recheck: {_names(sources)} has no files to compare; leave it out"
+        msg = f"--recheck: {names_of(sources)} has no files to compare; leave it out"
         raise RunError(msg)
-    wanted = Wanted(_window(start, end, settings.clock()), interval, recheck)
+    wanted = Wanted(window_of(start, end, settings.clock()), interval, recheck)
     if plan:
-        made = _plan(settings, sources, wanted)
+        made = plan_of(settings, sources, wanted)
         _show_plan(made, as_json=as_json)
         return
     with run_lock(settings, wait):
         steps.prepare(settings)
-        made = _plan(settings, sources, wanted)
+        made = plan_of(settings, sources, wanted)
     _run(made, settings, wait, as_json=as_json)
 
 
@@ -98,73 +93,6 @@ def _run(made: Plan, settings: Settings, wait: float, *, as_json: bool) -> None:
     _show_reports(made, reports, as_json=as_json)
     if failures := [line for report in reports for line in report.failures]:
         raise PipelineError("\n".join(dict.fromkeys(failures)))
-
-
-def _plan(settings: Settings, sources: Sequence[BackfillSource], wanted: Wanted) -> Plan:
-    made = make_plan(settings, sources, wanted)
-    if wanted.minutes is not None and not made.items:
-        msg = f"--interval {wanted.minutes}: {_names(sources)} has no bars of that length"
-        raise RunError(msg)
-    return made
-
-
-def _settings(group: str, symbols: str, from_dir: Path | None, provider: str) -> Settings:
-    changes: dict[str, Any] = {}
-    settings = Settings()
-    if symbols:
-        changes["symbols"] = _symbols(group, symbols, settings)
-    if from_dir is not None:
-        if provider != "binance-archive":
-            msg = "--from-dir: only --provider binance-archive reads files"
-            raise RunError(msg)
-        if not from_dir.is_dir():
-            msg = f"--from-dir {from_dir}: no such folder"
-            raise RunError(msg)
-        changes["binance_archive_dir"] = from_dir
-    return settings.model_copy(update=changes)
-
-
-def _symbols(group: str, text: str, settings: Settings) -> tuple[str, ...]:
-    if group == "macro":
-        msg = "--symbols: macro series belong to no asset; leave it out"
-        raise RunError(msg)
-    wanted = [part.strip().upper() for part in text.split(",") if part.strip()]
-    known = {asset.symbol for asset in read_assets(settings.assets_path)}
-    if unknown := [symbol for symbol in wanted if symbol not in known]:
-        msg = f"--symbols {', '.join(unknown)}: not in {settings.assets_path}; add a row there"
-        raise RunError(msg)
-    return tuple(dict.fromkeys(wanted))
-
-
-def _window(start: str, end: str, clock: datetime) -> Interval:
-    first = _moment("--from", start)
-    last = _moment("--to", end) if end else clock
-    if last > clock:
-        msg = f"--to {end}: lies in the future; it is {clock:%Y-%m-%dT%H:%M:%SZ} now"
-        raise RunError(msg)
-    if first >= last:
-        msg = f"--from {start}: is not before --to {end or 'now'}; --to is not included"
-        raise RunError(msg)
-    return Interval(first, last)
-
-
-def _moment(option: str, text: str) -> datetime:
-    """Return a day's start, or a moment with its offset, in UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        msg = f"{option} {text}: not a time; write it as 2024-01-31 or 2024-01-31T12:00:00Z"
-        raise RunError(msg) from None
-    if _DATE.fullmatch(text):
-        return moment.replace(tzinfo=UTC)
-    if moment.tzinfo is None:
-        msg = f"{option} {text}: has no offset from UTC; write it as {text}Z"
-        raise RunError(msg)
-    return moment.astimezone(UTC)
-
-
-def _names(sources: Sequence[BackfillSource]) -> str:
-    return ", ".join(source.name for source in sources)
 
 
 def _show_plan(made: Plan, *, as_json: bool) -> None:

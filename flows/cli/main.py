@@ -15,6 +15,7 @@ from flows.cli import (
     model_commands,
     run_commands,
     sandbox_commands,
+    serve_commands,
 )
 from flows.cli.output import fail
 from flows.errors import RunError
@@ -33,6 +34,7 @@ inspect_commands.add_to(app)
 evaluate_commands.add_to(app)
 backfill_commands.add_to(app)
 metrics_commands.add_to(app)
+serve_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from flows.journal import DbtNode, FlowRun, Journal
+from flows.journal import DbtNode, FlowRun, Journal, RunStart
 from ingestion.config import Settings
 
 START = datetime(2024, 6, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -70,4 +70,29 @@ def check_journal(settings: Settings) -> None:
     journal.prune(healed.ended_at)
     assert journal.nodes("r2") == []
     assert journal.nodes("r4") != []
-    assert len(journal.runs()) == 6
+    left = [run.run_id for run in journal.runs()]
+    assert left == ["r6", "r5", "r4", "r1"], "the last success of a flow is kept, however old"
+    assert journal.last_success()["prices"] == first.ended_at
+
+    check_starts(journal)
+
+
+def check_starts(journal: Journal) -> None:
+    """A run that began and was never recorded crashed, once another can know that it is gone."""
+    moment = START + timedelta(hours=1)
+    assert journal.running() == []
+    lost = RunStart("s1", "news", moment, True)
+    shared = RunStart("s2", "score", moment, False)
+    assert journal.begin(lost, holds_warehouse=True) == []
+    assert journal.begin(shared, holds_warehouse=False) == []
+    assert {start.run_id for start in journal.running()} == {"s1", "s2"}
+    later = RunStart("s3", "macro", moment + timedelta(minutes=1), True)
+    crashed = journal.begin(later, holds_warehouse=True)
+    assert [(run.run_id, run.flow, run.state) for run in crashed] == [("s1", "news", "crashed")]
+    assert journal.latest()["news"].error is not None
+    again = RunStart("s4", "score", moment + timedelta(minutes=2), False)
+    assert [run.run_id for run in journal.begin(again, holds_warehouse=False)] == ["s2"]
+    for start in (later, again):
+        journal.record(run_of(start.run_id, start.flow, 65))
+    assert journal.running() == []
+    assert journal.scheduled_since() == START

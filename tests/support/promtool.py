@@ -83,7 +83,8 @@ class Scrape:
 def firing(scrapes: Sequence[Scrape], at_minute: int) -> set[str]:
     """Return the alerts that fire at a minute, by the rules as they are and the scraped values.
 
-    An alert on a flow is followed by its name: ``FlowFailed prices``. A value holds until the next scrape, the last one to the end.
+    An alert on a flow is followed by its name: ``FlowFailed prices``. A value holds until the next
+    scrape, the last one to the end.
     """
     series: dict[str, list[str]] = {}
     for number, scrape in enumerate(scrapes):
