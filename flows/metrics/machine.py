@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.metrics.families import Readings
 from ingestion.config import Settings
 from ingestion.engine import duckdb_path, engine_for
-from ingestion.limits import HostLedger
+from ingestion.limits import HostLedger, HostState
 
 
 def read_machine(settings: Settings, out: Readings) -> None:
@@ -33,6 +33,8 @@ def read_hosts(settings: Settings, out: Readings) -> None:
     finally:
         ledger.close()
     for host, state in states.items():
+        if state == HostState(seen_at=state.seen_at):
+            continue  # nothing was ever asked of it: the doctor's trial of the file
         for outcome, count in state.answers.items():
             out.set("cfw_http_requests_total", count, host, outcome)
         out.set("cfw_host_circuit_open", bool(state.open_until), host)

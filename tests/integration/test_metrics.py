@@ -292,7 +292,11 @@ def test_hosts_tell_what_they_answered(settings: Settings, land: Callable[..., N
     land()
     exporter = Exporter(settings)
     assert not exporter.scrape().has("cfw_host_circuit_open"), "nobody was asked"
-    gate = HostGate(HostLedger(settings.data_dir), "api.example.com", 100.0, most_failures=3)
+    ledger = HostLedger(settings.data_dir)
+    with ledger.change("doctor"):
+        pass
+    assert not exporter.scrape().has("cfw_host_circuit_open"), "nor by a trial of the file"
+    gate = HostGate(ledger, "api.example.com", 100.0, most_failures=3)
     gate.answered(200, skew=1.5)
     found = exporter.scrape()
     host = {"host": "api.example.com"}
