@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test server chromium lint format bench docs train-head lock clean
+.PHONY: help setup demo test server chromium promtool lint format bench docs train-head lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,35 +23,35 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Build a demo warehouse from the built-in sample: no key, no server, no network
 	$(BIN)/cfw demo
 
-test: setup server chromium ## Run all tests (loopback only; installs mariadb-server and chromium where it may)
+test: setup server chromium promtool ## Run all tests (loopback only; installs MariaDB, Chromium and promtool where it may)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# The server's program, for tests that start a private one; the system's service is not started.
-server:
-	@PATH="$$PATH:/usr/sbin:/usr/libexec:/usr/local/bin"; \
-	if [ -n "$$CFW_TEST_MYSQL_URL" ] || command -v mariadbd mysqld >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing mariadb-server for the tests"; \
-		policy=/usr/sbin/policy-rc.d; \
-		if [ ! -e $$policy ]; then \
-			printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; \
-		fi; \
-		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends mariadb-server >/dev/null; \
-	else \
-		echo "the server tests need MariaDB: sudo apt-get install mariadb-server, or set CFW_TEST_MYSQL_URL"; \
-	fi
+# What the tests need and no wheel brings. Installed for root on Debian and Ubuntu, its services not started;
+# elsewhere one line says what to install. Arguments: the check that it is here, its packages, who needs it.
+define installed
+@PATH="$$PATH:/usr/sbin:/usr/libexec:/usr/local/bin"; \
+if { $(1); } >/dev/null; then :; \
+elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "installing $(2) for the tests"; \
+	policy=/usr/sbin/policy-rc.d; \
+	if [ ! -e $$policy ]; then \
+		printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+else \
+	echo "$(3): sudo apt-get install $(2)"; \
+fi
+endef
 
-# The browser in which the tests open the pages that the project makes.
+server:
+	$(call installed,[ -n "$$CFW_TEST_MYSQL_URL" ] || command -v mariadbd || command -v mysqld,mariadb-server,the server tests need MariaDB (or CFW_TEST_MYSQL_URL))
+
 chromium:
-	@if [ -n "$$CFW_TEST_CHROMIUM" ] || { command -v chromium && command -v chromedriver; } >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing chromium for the tests"; \
-		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
-	else \
-		echo "the page tests need Chromium: sudo apt-get install chromium chromium-driver"; \
-	fi
+	$(call installed,[ -n "$$CFW_TEST_CHROMIUM" ] || { command -v chromium && command -v chromedriver; },chromium chromium-driver,the page tests need Chromium)
+
+promtool:
+	$(call installed,command -v promtool,prometheus,the alert tests need promtool)
 
 lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	$(BIN)/ruff check .

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from flows.errors import LockedError
 from flows.server_lock import held_by, server_lock
 from ingestion.config import Settings
 from ingestion.engine import duckdb_path
+
+#: A reader holds a DuckDB file for less than this; a mark that is older was left by a kill.
+_READER_SECONDS = 30.0
 
 
 def lock_path(settings: Settings) -> Path:
@@ -50,6 +56,48 @@ def run_lock(settings: Settings, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 @contextmanager
+def reading_lock(settings: Settings) -> Iterator[None]:
+    """Hold a DuckDB file for a moment of reading: an open reader would turn a writer away.
+
+    A run that begins meanwhile waits for the reader's end instead of refusing.
+
+    Raises:
+        LockedError: a run holds the warehouse; nobody waits for it.
+    """
+    path = lock_path(settings)
+    # A mark of its own, so that a reader that is turned away takes no other's.
+    mark = path.with_name(f"{path.name}.reading-{os.getpid()}-{threading.get_ident()}")
+    mark.touch()
+    try:
+        with FileLock(path, thread_local=False).acquire(timeout=0):
+            yield
+    except Timeout:
+        msg = f"the warehouse is in use by another run ({path}); it is read when that has ended"
+        raise LockedError(msg) from None
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _acquire(lock: FileLock, path: Path, wait_seconds: float) -> None:
+    """Take the lock; a reader's end is waited for in any case."""
+    was_read = _is_read(path)
+    try:
+        lock.acquire(timeout=wait_seconds, poll_interval=0.2)
+    except Timeout:
+        if not (was_read or _is_read(path)):
+            raise
+        lock.acquire(timeout=_READER_SECONDS, poll_interval=0.05)
+
+
+def _is_read(path: Path) -> bool:
+    for mark in path.parent.glob(f"{path.name}.reading-*"):
+        with suppress(FileNotFoundError):  # its reader has just gone
+            if time.time() - mark.stat().st_mtime < _READER_SECONDS:
+                return True
+    return False
+
+
+@contextmanager
 def flow_lock(settings: Settings, flow: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the name of a flow, so that it never runs twice at once on a warehouse.
 
@@ -71,7 +119,7 @@ def _file_lock(settings: Settings, wait_seconds: float, flow: str = "") -> Itera
     # Not bound to a thread: an interrupted flow can leave this block from another one.
     lock = FileLock(path, thread_local=False)
     try:
-        lock.acquire(timeout=wait_seconds, poll_interval=0.2)
+        _acquire(lock, path, wait_seconds)
     except Timeout:
         who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another run"
         raise held_by(who, str(path), flow) from None

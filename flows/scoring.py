@@ -67,7 +67,11 @@ class ScoringWorker:
         self._settings = settings
         scoring = ScoringSettings()
         self._registry = load_registry(scoring.models_file)
-        self._scorers, self._missing = build_scorers(scoring, self._registry)
+        #: Seconds that loading took, of each model that could be loaded.
+        self.load_seconds: dict[str, float] = {}
+        self._scorers, self._missing = build_scorers(
+            scoring, self._registry, self.load_seconds.__setitem__
+        )
         self._finder = MentionFinder(
             [
                 AssetNames(asset.symbol, asset.name, asset.aliases, asset.is_ordinary_word)
@@ -76,6 +80,11 @@ class ScoringWorker:
         )
         self._is_shared = settings.is_server and not is_alone
         self._options = Options(chunk_size=scoring.score_chunk, shard=shard)
+
+    @property
+    def missing(self) -> list[str]:
+        """Keys of the selected models that could not be loaded."""
+        return [model.key for model in self._missing]
 
     def score(
         self,

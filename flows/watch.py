@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -85,6 +85,23 @@ class Health:
             registry=registry,
             buckets=_BUCKETS,
         )
+        self._loading = Gauge(
+            "cfw_model_load_seconds",
+            "Time to load a model; absent where it could not be loaded.",
+            names,
+            registry=registry,
+        )
+        self._missing = Gauge(
+            "cfw_model_missing", "1 where a selected model cannot score.", names, registry=registry
+        )
+
+    def loaded(self, seconds: Mapping[str, float], missing: Sequence[str]) -> None:
+        """Note which models were loaded, in what time, and which were not."""
+        for key, taken in seconds.items():
+            self._loading.labels(key).set(taken)
+            self._missing.labels(key).set(0)
+        for key in missing:
+            self._missing.labels(key).set(1)
 
     def note(self, progress: Progress) -> None:
         """Count the work since the last note of this model."""
@@ -200,6 +217,7 @@ def watch(
     """
     scoring = ScoringSettings()
     health = Health(scoring.score_stale_seconds, settings.clock)
+    health.loaded(worker.load_seconds, worker.missing)
     with served(health, scoring.score_port, scoring.score_host) as port:
         say(f"watching for texts; http://{scoring.score_host}:{port}/health and /metrics")
         while not stop.is_set():

@@ -28,7 +28,6 @@ class HostGate:
         self._most_failures = most_failures
         self._cool_down = cool_down
         self._sleep = sleep
-        self._is_suspect = False
 
     def acquire(self) -> None:
         """Wait for a turn.
@@ -39,7 +38,6 @@ class HostGate:
         with self._ledger.change(self.host) as (state, now):
             wait = state.turn(now, self._per_second)
             held = state.held_until
-            self._is_suspect = bool(state.failures or state.open_until)
         while wait > 0:
             self._sleep(wait)
             with self._ledger.change(self.host) as (state, now):
@@ -49,18 +47,22 @@ class HostGate:
                 if wait > MAX_WAIT_SECONDS:
                     raise LeftAloneError(held, state.why)
 
-    def succeeded(self) -> None:
-        """Report an answer of the host, whatever it says."""
-        if self._is_suspect:
-            with self._ledger.change(self.host) as (state, _):
-                state.succeeded()
-            self._is_suspect = False
+    def answered(self, status: int, skew: float | None = None) -> None:
+        """Report an answer of the host, whatever it says, and how far its clock is ahead."""
+        with self._ledger.change(self.host) as (state, now):
+            state.answered(now, status, skew)
 
-    def failed(self, why: str) -> None:
-        """Report an attempt that failed for the host's own reasons."""
+    def failed(self, why: str, outcome: str = "") -> None:
+        """Report an attempt that failed for the host's own reasons.
+
+        Args:
+            why: what to tell of it.
+            outcome: what to count it as, where no answer has been reported.
+        """
         with self._ledger.change(self.host) as (state, now):
             state.failed(now, why, self._most_failures, self._cool_down)
-        self._is_suspect = True
+            if outcome:
+                state.count(outcome)
 
     def hold(self, seconds: float, why: str) -> float:
         """Keep every task away for some seconds; return until when (unix seconds)."""

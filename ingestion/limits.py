@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from ingestion.errors import SettingsError
@@ -25,7 +25,8 @@ MAX_COOL_DOWN_SECONDS = 900.0
 #: A probe that has not reported by now was killed.
 _PROBE_SECONDS = 120.0
 _FORGET_SECONDS = 7 * 86_400.0
-_MOMENTS = ("next_at", "held_until", "open_until", "probe_until")
+_MOMENTS = ("next_at", "held_until", "open_until", "probe_until", "answered_at")
+_REFUSALS = (401, 403)
 
 Clock = Callable[[], float]
 
@@ -52,6 +53,11 @@ class HostState:
         probe_until: one task tries the host out until then.
         why: the reason of the hold or of the last failure.
         seen_at: when it was last changed.
+        answers: requests by what came back: the status, ``none`` (no answer) or ``broken`` (a
+            body that broke off), counted since the host was first asked.
+        answered_at: when the last answer came; 0 where none ever did.
+        refused: answers 401 and 403 in a row.
+        skew: seconds that the host's clock was ahead of ours at its last dated answer.
     """
 
     next_at: float = 0.0
@@ -62,12 +68,16 @@ class HostState:
     probe_until: float = 0.0
     why: str = ""
     seen_at: float = 0.0
+    answers: dict[str, int] = field(default_factory=dict)
+    answered_at: float = 0.0
+    refused: int = 0
+    skew: float | None = None
 
     @classmethod
     def read(cls, text: str) -> HostState:
         """Return a state from its JSON; what another version of the program added is left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+        names = {known.name for known in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in names})
 
     def turn(self, now: float, per_second: float) -> float:
         """Book the next turn and return the seconds until it.
@@ -101,6 +111,20 @@ class HostState:
             longer = self.cool_down * 2 if self.probe_until else cool_down
             self.cool_down = min(max(longer, cool_down), MAX_COOL_DOWN_SECONDS)
             self.open_until, self.probe_until = now + self.cool_down, 0.0
+
+    def count(self, outcome: str) -> None:
+        """Count what came of a request; see ``answers``."""
+        self.answers[outcome] = self.answers.get(outcome, 0) + 1
+
+    def answered(self, now: float, status: int, skew: float | None) -> None:
+        """Count an answer; one that is not the host's own failure closes the circuit breaker."""
+        self.count(str(status))
+        self.answered_at = now
+        self.refused = self.refused + 1 if status in _REFUSALS else 0
+        if skew is not None:
+            self.skew = skew
+        if status < 500:
+            self.succeeded()
 
     def turned_back(self, now: float) -> None:
         """Shift what was planned where this machine's clock was turned back."""

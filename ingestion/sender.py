@@ -174,7 +174,8 @@ class Sender:
             # The library's text holds the whole URL, so only its kind is told.
             msg = f"{place(url)} did not answer ({type(error).__name__})"
             remedy = f"check the network and CFW_{self.provider.setting}"
-            raise self._failed(gate, self.error(msg, remedy, wide=True)) from None
+            failure = self.error(msg, remedy, wide=True)
+            raise self._failed(gate, failure, outcome="none") from None
         body = self._body(gate, response, url)
         self._heed(gate, response)
         return response, body
@@ -188,11 +189,11 @@ class Sender:
         except BrokenBodyError as error:
             msg = f"{place(url)} answered {status} with a body that {error}"
             failure = self.error(msg, "run it again later", status=status, wide=True)
-            raise self._failed(gate, failure) from None
+            raise self._failed(gate, failure, outcome="broken") from None
         except EndlessBodyError as error:
             msg = f"{place(url)} answered {status} with a body that {error}"
             remedy = "check the address, or raise CFW_HTTP_MAX_BYTES or CFW_HTTP_TOTAL_SECONDS"
-            gate.failed(f"{place(url)} sent a body that {error}")
+            gate.failed(f"{place(url)} sent a body that {error}", "broken")
             raise self.error(msg, remedy, status=status, wide=True) from None
 
     def _heed(self, gate: HostGate, response: requests.Response) -> None:
@@ -200,17 +201,21 @@ class Sender:
         now = self._clock()
         theirs = header_time(response.headers.get("Date", ""))
         self.skew = None if theirs is None else theirs - now
-        if response.status_code < 500:
-            gate.succeeded()
+        gate.answered(response.status_code, self.skew)
         for quota in self.provider.quotas:
             wait = quota_wait(response.headers, quota, now)
             if wait:
                 gate.hold(wait, f"its quota ({quota.remaining or quota.used}) is used up")
 
     def _failed(
-        self, gate: HostGate, error: SourceError, asked: float | None = None
+        self,
+        gate: HostGate,
+        error: SourceError,
+        asked: float | None = None,
+        *,
+        outcome: str = "",
     ) -> RetryableError:
-        gate.failed(error.what)
+        gate.failed(error.what, outcome)
         return RetryableError(error, gate, asked, throttled=False)
 
     def _refusal(

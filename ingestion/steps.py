@@ -34,7 +34,7 @@ from ingestion.tables import (
     Table,
 )
 
-__all__ = ["STEPS", "StepReport", "run_step"]
+__all__ = ["STEPS", "StepReport", "run_step", "tables_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,15 @@ _STEPS: dict[str, Step] = {
 
 #: Step name -> group, in the order of a run.
 STEPS: Mapping[str, str] = MappingProxyType({name: step.group for name, step in _STEPS.items()})
+
+
+def tables_of(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return what each step that these settings allow writes, besides ``rejected_rows``."""
+    return {
+        name: tuple(table.name for table in step.tables)
+        for name, step in _STEPS.items()
+        if step.skip_reason(settings) is None
+    }
 
 
 def run_step(name: str, settings: Settings) -> StepReport:

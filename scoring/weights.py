@@ -1,5 +1,7 @@
 """Where weights come from: find them on this machine, fetch them, check them."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,9 +193,14 @@ def list_models(settings: ScoringSettings, registry: Registry | None = None) -> 
 
 
 def build_scorers(
-    settings: ScoringSettings, registry: Registry | None = None
+    settings: ScoringSettings,
+    registry: Registry | None = None,
+    on_loaded: Callable[[str, float], None] = lambda _key, _seconds: None,
 ) -> tuple[list[Scorer], list[MissingModel]]:
     """Load every selected model; those that cannot be loaded are told, not raised.
+
+    Args:
+        on_loaded: Told of each model that was loaded, and in how many seconds.
 
     Raises:
         RegistryError: The registry or the selection itself is wrong.
@@ -202,8 +209,10 @@ def build_scorers(
     scorers: list[Scorer] = []
     missing: list[MissingModel] = []
     for spec in registry.selected(settings.selected_models()):
+        started = time.monotonic()
         try:
             scorers.append(load_scorer(spec, settings))
+            on_loaded(spec.key, time.monotonic() - started)
         except ScoringError as error:
             absent = isinstance(error, WeightsUnavailable)
             reason = f"no weights of {spec.id} on this machine" if absent else str(error)

@@ -11,6 +11,7 @@ from flows.cli import (
     backfill_commands,
     evaluate_commands,
     inspect_commands,
+    metrics_commands,
     model_commands,
     report_commands,
     proof_commands,
@@ -36,6 +37,7 @@ evaluate_commands.add_to(app)
 backfill_commands.add_to(app)
 report_commands.add_to(app)
 proof_commands.add_to(app)
+metrics_commands.add_to(app)
 serve_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")

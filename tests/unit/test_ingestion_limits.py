@@ -192,7 +192,7 @@ def test_the_breaker_opens_probes_and_closes(tmp_path: Path) -> None:
     assert caught.value.until == NOON + 60 + 120
     clock.now += 120
     gate.acquire()
-    gate.succeeded()
+    gate.answered(200)
     for _ in range(2):
         other.acquire()
         other.failed("h answered 503")
@@ -207,7 +207,7 @@ def test_a_probe_that_was_killed_does_not_lock_the_host(tmp_path: Path) -> None:
     gate.acquire()
     clock.now += 121
     gate.acquire()
-    gate.succeeded()
+    gate.answered(200)
 
 
 def test_successes_in_between_keep_the_breaker_closed(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_successes_in_between_keep_the_breaker_closed(tmp_path: Path) -> None:
         gate.acquire()
         gate.failed("h answered 503")
         gate.acquire()
-        gate.succeeded()
+        gate.answered(200)
 
 
 def test_a_cool_down_of_zero_switches_the_breaker_off(tmp_path: Path) -> None:

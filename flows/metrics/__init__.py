@@ -1,0 +1,1 @@
+"""What `cfw metrics` tells Prometheus: read from the warehouse, the pace file and the disk."""
