@@ -112,7 +112,7 @@ def test_a_run_writes_to_the_volumes_alone(container: Container, settings: dict[
     for command in (
         ["ingest", "prices"],
         ["score"],
-        ["transform", "--select", "assets", "--select", "dim_assets"],
+        ["transform", "--select", "assets", "--select", "stg_prices__bars"],
     ):
         done = container.run([*container.entrypoint, *command], settings, timeout=600)
         assert done.returncode == 0, done.stderr
@@ -120,7 +120,7 @@ def test_a_run_writes_to_the_volumes_alone(container: Container, settings: dict[
     assert container.fixed_files() == before
     assert container.path("/data/warehouse.duckdb").is_file()
     tables = container.run([*container.entrypoint, "tables"], settings)
-    assert "dim_assets" in tables.stdout
+    assert "stg_prices__bars" in tables.stdout
     good = container.run(container.healthcheck, settings)
     assert (good.returncode, good.stdout) == (0, "ok\n"), good.stderr
 
