@@ -42,7 +42,8 @@ def leakage(
     from flows.leakage import page, prove
 
     proof = prove(Settings(), moments, starts, seed, output.errors.print)
-    output.show(f"Leakage: {page.title_of(proof)}", page.rows_of(proof), as_json=as_json)
+    title = f"Leakage: {page.title_of(proof)}"
+    output.show(title, page.rows_of(proof, is_short=not as_json), as_json=as_json)
     if out:
         page.write_page(out, page.block(proof, name, datetime.now(UTC).date(), note))
         output.errors.print(f"written to {out}")

@@ -36,17 +36,29 @@ CFW_WAREHOUSE_URL=duckdb:///data/demo.duckdb cfw leakage --moments 3 --starts 2
 """
 
 
-def rows_of(proof: Proof) -> list[dict[str, Any]]:
-    """Return a row per column, for a table or JSON."""
+def rows_of(proof: Proof, *, is_short: bool = False) -> list[dict[str, Any]]:
+    """Return a row per column for JSON; short, for a table that fits a terminal."""
+    if is_short:
+        return [
+            {
+                "column": one.name,
+                "rewritten": one.rewritten,
+                "warm-up": one.warm_up.split(" (")[0].split(", and")[0],
+                "error": error_of(one),
+                "verdict": verdict(one),
+            }
+            for one in proof.columns
+        ]
     return [
         {
             "column": one.name,
             "replayed": one.replayed,
             "rewritten": one.rewritten,
-            "warm-up": one.warm_up,
+            "warm_up": one.warm_up,
             "settled": one.settled,
-            "error": error_of(one),
-            "too early": one.early,
+            "error": None if math.isinf(one.error) else one.error,
+            "null_differs": math.isinf(one.error),
+            "too_early": one.early,
             "verdict": verdict(one),
         }
         for one in proof.columns
@@ -101,8 +113,10 @@ def _lines(proof: Proof, name: str, today: date, note: str) -> Iterator[str]:
     yield (
         f"**{rewritten:,} values rewritten; largest error after the warm-up {worst:.1e}"
         f" (allowed {TOLERANCE:.0e})**"
-        + (f"; broken: {', '.join(bad)}." if bad else "; every column good.")
+        + (f"; broken: {', '.join(bad)}." if bad else "; every column with values good.")
     )
+    if empty := [one.name for one in proof.columns if verdict(one) == "no values"]:
+        yield f"Without values here, or too few to compare: {', '.join(empty)}."
     yield ""
     heads = ("column", "values replayed", "rewritten", "warm-up declared", "values after it")
     yield f"| {' | '.join(heads)} | max error | too early |"
