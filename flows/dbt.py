@@ -40,21 +40,35 @@ class DbtReport:
     slowest: list[tuple[str, float]] = field(default_factory=list)
 
 
-def target_folder(settings: Settings) -> Path:
-    """Return dbt's working folder: one per warehouse, so that runs never share artifacts."""
-    return settings.data_dir.absolute() / "dbt" / lock_path(settings).stem
+def target_folder(settings: Settings, *, is_past: bool = False) -> Path:
+    """Return dbt's working folder: one per warehouse, so that runs never share artifacts.
+
+    Builds of past states have another one: their vars would throw away what dbt remembers of the
+    standing project.
+    """
+    name = lock_path(settings).stem + ("-past" if is_past else "")
+    return settings.data_dir.absolute() / "dbt" / name
 
 
-def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment in which dbt finds this warehouse."""
+def dbt_environment(
+    settings: Settings, into: Path | None = None, *, is_past: bool = False
+) -> dict[str, str]:
+    """Return the environment in which dbt finds this warehouse, or reads it and builds elsewhere.
+
+    Args:
+        settings: names the warehouse.
+        into: a DuckDB file that takes the models; the warehouse is then only read.
+        is_past: whether a past state is built.
+    """
     url = settings.warehouse_url
     if url.startswith("duckdb:///"):
         url = f"duckdb:///{duckdb_path(url)}"
-    folder = target_folder(settings)
+    folder = target_folder(settings, is_past=is_past)
     return {
         **os.environ,
         "CFW_WAREHOUSE_URL": url,
         "CFW_SCHEMA_PREFIX": settings.schema_prefix,
+        "CFW_INTO_DATABASE": str(into) if into else "",
         **_server_environment(settings),
         "DBT_PROJECT_DIR": str(PROJECT_ROOT / "dbt_project"),
         "DBT_PROFILES_DIR": str(PROJECT_ROOT),
@@ -74,20 +88,30 @@ def _server_environment(settings: Settings) -> dict[str, str]:
 
 
 def transform_vars(
-    as_of: datetime | None, loaded_as_of: datetime | None, build_tag: str, tests: str
+    as_of: datetime | None,
+    loaded_as_of: datetime | None,
+    build_tag: str,
+    tests: str,
+    *,
+    has_own_file: bool = False,
 ) -> dict[str, str]:
-    """Return dbt's vars for a build; one for a past moment gets schemas of its own."""
+    """Return dbt's vars for a build; one for a past moment gets schemas of its own, or a file."""
     past = as_of is not None or loaded_as_of is not None
     return {
         "as_of": as_of.isoformat() if as_of else "",
         "loaded_as_of": loaded_as_of.isoformat() if loaded_as_of else "",
-        "build_tag": build_tag or ("asof" if past else ""),
+        "build_tag": build_tag or ("asof" if past and not has_own_file else ""),
         "test_scope": "all" if past else tests,
     }
 
 
 def run_dbt(
-    settings: Settings, arguments: Sequence[str], variables: Mapping[str, Any] | None = None
+    settings: Settings,
+    arguments: Sequence[str],
+    variables: Mapping[str, Any] | None = None,
+    *,
+    into: Path | None = None,
+    is_past: bool = False,
 ) -> DbtReport:
     """Run one dbt command against the warehouse.
 
@@ -95,11 +119,13 @@ def run_dbt(
         settings: names the warehouse.
         arguments: the command and its flags, e.g. ["build", "--full-refresh"].
         variables: values for dbt's vars.
+        into: a DuckDB file that takes the models instead of the warehouse.
+        is_past: whether a past state is built.
 
     Raises:
         TransformError: dbt failed; names the failed nodes and the log.
     """
-    folder = target_folder(settings)
+    folder = target_folder(settings, is_past=is_past)
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", *arguments]
     if variables:
@@ -108,8 +134,9 @@ def run_dbt(
     results = folder / "run_results.json"
     results.unlink(missing_ok=True)
     started = time.monotonic()
+    environment = dbt_environment(settings, into, is_past=is_past)
     done = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
-        command, env=dbt_environment(settings), capture_output=True, text=True, check=False
+        command, env=environment, capture_output=True, text=True, check=False
     )
     seconds = time.monotonic() - started
     nodes = _nodes(results)

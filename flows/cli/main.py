@@ -10,6 +10,7 @@ import typer
 from flows.cli import (
     backfill_commands,
     evaluate_commands,
+    export_commands,
     inspect_commands,
     model_commands,
     run_commands,
@@ -31,6 +32,7 @@ run_commands.add_to(app)
 inspect_commands.add_to(app)
 evaluate_commands.add_to(app)
 backfill_commands.add_to(app)
+export_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 

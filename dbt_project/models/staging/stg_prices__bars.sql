@@ -29,6 +29,9 @@ renamed as (
             'bars',
             ['provider', 'symbol', 'interval_minutes', 'bar_open_at']
         ) }}
+        {% if var('only_symbols') %}
+        and bars.symbol in ('{{ var("only_symbols") | join("', '") }}')
+        {% endif %}
 )
 
 select * from renamed
