@@ -128,9 +128,11 @@ def _grid(
 
 def _scale(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
     scale = _SCALES.get(name, 0.0)
+    sizes: np.ndarray[Any, Any]
     if isinstance(scale, str):
-        return np.abs(_floats(table[scale].combine_chunks()))
-    sizes: np.ndarray[Any, Any] = np.full(table.num_rows, float(scale))
+        sizes = np.abs(_floats(table[scale].combine_chunks()))
+    else:
+        sizes = np.full(table.num_rows, scale)
     return sizes
 
 

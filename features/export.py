@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.canonical import METHOD, column_hashes, content_hash, scale_columns
+from features.canonical import METHOD, Edges, column_hashes, content_hash, scale_columns
 from features.errors import FeatureError
 from features.manifest import FORMAT, NAME, File, Manifest, differences, moment_of, total_hash
 from features.read import batches, months
@@ -72,7 +72,7 @@ def export(
     if there := _already(out, plan):
         return Export(out, there, is_new=False)
     with _built(settings, state, wait_seconds, keep=keep_build) as mart:
-        return Export(out, _written(mart, asked, plan, out, edges=None), is_new=True)
+        return Export(out, _written(mart, asked, plan, out), is_new=True)
 
 
 def rebuild(
@@ -112,13 +112,7 @@ def rebuild(
     if out is not None and (there := _already(out, plan)):
         return there
     with _built(settings, state, wait_seconds, keep=keep_build) as mart:
-        now = _written(mart, asked, plan, out, edges=then.edges)
-    if now.content_hash != then.content_hash:
-        if out is not None:
-            shutil.rmtree(out)
-        msg = "the rebuild differs from the export: " + "; ".join(differences(then, now))
-        raise FeatureError(msg)
-    return now
+        return _written(mart, asked, plan, out, then)
 
 
 @contextmanager
@@ -161,47 +155,60 @@ def _planned(settings: Settings, asked: Request, state: PastState, command: str)
 
 
 def _written(
-    mart: Mart,
-    asked: Request,
-    plan: Manifest,
-    out: Path | None,
-    edges: Mapping[str, Mapping[str, Sequence[int]]] | None,
+    mart: Mart, asked: Request, plan: Manifest, out: Path | None, then: Manifest | None = None
 ) -> Manifest:
-    """Write the months, or only hash them; the folder gets its name last."""
+    """Write the months, or only hash them; the folder gets its name last.
+
+    Raises:
+        FeatureError: there are no rows, or others than those of `then`.
+    """
     folder = None if out is None else out.with_name(f".{out.name}.part")
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    files, hashes, near = [], [], {}
+    done = _filled(mart, asked, plan, folder, then)
+    if then is not None and done.content_hash != then.content_hash:
+        if folder is not None:
+            shutil.rmtree(folder)
+        msg = "the rebuild differs from the export: " + "; ".join(differences(then, done))
+        raise FeatureError(msg)
+    if folder is not None and out is not None:
+        done.write(folder)
+        folder.rename(out)
+    return done
+
+
+def _filled(
+    mart: Mart, asked: Request, plan: Manifest, folder: Path | None, then: Manifest | None
+) -> Manifest:
+    """Return the manifest with what the months hold, each of them written and forgotten."""
+    files: list[File] = []
+    hashes: dict[str, dict[str, str]] = {}
+    edges: dict[str, Edges] = {}
     for first, after in months(mart, asked):
         table = _month(mart, asked, first, after)
         if not table.num_rows:
             continue
         path = f"month={first:%Y-%m}/part-0.parquet"
-        known = None if edges is None else edges.get(path, {})
-        columns, beside = column_hashes(table, asked.columns, known)
-        files.append(_file(folder, path, table.select(list(asked.columns)), columns))
-        hashes.append(columns)
+        known = None if then is None else then.edges.get(path, {})
+        hashes[path], beside = column_hashes(table, asked.columns, known)
+        files.append(_file(folder, path, table.select(list(asked.columns)), hashes[path]))
         if beside:
-            near[path] = beside
+            edges[path] = beside
     if not files:
         msg = "no rows in the range asked for; nothing was written"
         raise FeatureError(msg)
-    done = replace(
+    return replace(
         plan,
         row_count=sum(file.rows for file in files),
         content_hash=total_hash(files),
         column_hashes={
-            name: content_hash([(f.path, h[name]) for f, h in zip(files, hashes, strict=True)])
+            name: content_hash([(path, found[name]) for path, found in hashes.items()])
             for name in asked.columns
         },
         files=files,
-        edges=near,
+        edges=edges,
     )
-    if folder is not None and out is not None:
-        done.write(folder)
-        folder.rename(out)
-    return done
 
 
 def _month(mart: Mart, asked: Request, first: datetime, after: datetime) -> pa.Table:

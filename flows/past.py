@@ -233,8 +233,13 @@ def pinned(
     symbols: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
 ) -> PastState:
-    """Return the state with its moment pinned: without one it is what the warehouse holds now."""
-    held = loaded_as_of or newest_load(settings)
+    """Return the state with its moment pinned: without one it is what the warehouse holds now.
+
+    A later moment than the newest load is taken back to it: rows that are still to come would
+    otherwise count, once they are loaded.
+    """
+    newest = newest_load(settings)
+    held = newest if loaded_as_of is None else min(loaded_as_of, newest)
     return PastState(as_of, held, tuple(sorted(symbols)), variables)
 
 
