@@ -27,6 +27,8 @@ COMMANDS = (
     "tables",
     "doctor",
     "coverage",
+    "export",
+    "builds",
 )
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from flows import definition, past
+from flows import definition, past, steps
 from flows.errors import RunError
 from ingestion.config import PROJECT_ROOT, Settings
 from ingestion.tables import TABLES
@@ -118,6 +119,23 @@ def test_a_state_has_a_name_of_its_own() -> None:
         past.PastState(None, held, ("BTC", "ETH"), {"price_providers": ["kraken"]}),
     ]
     assert len({state.name, *(other.name for other in others)}) == 4
+
+
+def test_only_a_past_state_has_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    settings = Settings(_env_file=None, warehouse_url=f"duckdb:///{path}", data_dir=tmp_path)
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    with duckdb.connect(str(tmp_path / "another.duckdb")) as connection:
+        connection.execute("create schema crypto_raw")
+        connection.execute("create table crypto_raw.price_bars (symbol varchar)")
+    for into in (path, tmp_path / "another.duckdb"):
+        with pytest.raises(RunError, match="this file is a warehouse; name another one"):
+            steps.transform(settings, as_of=moment, into=into)
+    with pytest.raises(RunError, match="add --as-of or --loaded-as-of"):
+        steps.transform(settings, into=tmp_path / "new.duckdb")
+    server = settings.model_copy(update={"warehouse_url": "mysql://u:p@127.0.0.1:1"})
+    with pytest.raises(RunError, match="use --build-tag"):
+        steps.transform(server, as_of=moment, into=tmp_path / "new.duckdb")
 
 
 def test_only_a_build_made_on_demand_is_dropped(tmp_path: Path) -> None:
