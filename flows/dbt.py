@@ -47,21 +47,35 @@ class DbtReport:
     nodes: list[DbtNode] = field(default_factory=list)
 
 
-def target_folder(settings: Settings) -> Path:
-    """Return dbt's working folder: one per warehouse, so that runs never share artifacts."""
-    return settings.data_dir.absolute() / "dbt" / lock_path(settings).stem
+def target_folder(settings: Settings, *, is_past: bool = False) -> Path:
+    """Return dbt's working folder: one per warehouse, so that runs never share artifacts.
+
+    Builds of past states have another one: their vars would throw away what dbt remembers of the
+    standing project.
+    """
+    name = lock_path(settings).stem + ("-past" if is_past else "")
+    return settings.data_dir.absolute() / "dbt" / name
 
 
-def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment in which dbt finds this warehouse."""
+def dbt_environment(
+    settings: Settings, into: Path | None = None, *, is_past: bool = False
+) -> dict[str, str]:
+    """Return the environment in which dbt finds this warehouse, or reads it and builds elsewhere.
+
+    Args:
+        settings: names the warehouse.
+        into: a DuckDB file that takes the models; the warehouse is then only read.
+        is_past: whether a past state is built.
+    """
     url = settings.warehouse_url
     if url.startswith("duckdb:///"):
         url = f"duckdb:///{duckdb_path(url)}"
-    folder = target_folder(settings)
+    folder = target_folder(settings, is_past=is_past)
     return {
         **os.environ,
         "CFW_WAREHOUSE_URL": url,
         "CFW_SCHEMA_PREFIX": settings.schema_prefix,
+        "CFW_INTO_DATABASE": str(into) if into else "",
         **_server_environment(settings),
         "DBT_PROJECT_DIR": str(PROJECT_ROOT / "dbt_project"),
         "DBT_PROFILES_DIR": str(PROJECT_ROOT),
@@ -81,20 +95,30 @@ def _server_environment(settings: Settings) -> dict[str, str]:
 
 
 def transform_vars(
-    as_of: datetime | None, loaded_as_of: datetime | None, build_tag: str, tests: str
+    as_of: datetime | None,
+    loaded_as_of: datetime | None,
+    build_tag: str,
+    tests: str,
+    *,
+    has_own_file: bool = False,
 ) -> dict[str, str]:
-    """Return dbt's vars for a build; one for a past moment gets schemas of its own."""
+    """Return dbt's vars for a build; one for a past moment gets schemas of its own, or a file."""
     past = as_of is not None or loaded_as_of is not None
     return {
         "as_of": as_of.isoformat() if as_of else "",
         "loaded_as_of": loaded_as_of.isoformat() if loaded_as_of else "",
-        "build_tag": build_tag or ("asof" if past else ""),
+        "build_tag": build_tag or ("asof" if past and not has_own_file else ""),
         "test_scope": "all" if past else tests,
     }
 
 
 def run_dbt(
-    settings: Settings, arguments: Sequence[str], variables: Mapping[str, Any] | None = None
+    settings: Settings,
+    arguments: Sequence[str],
+    variables: Mapping[str, Any] | None = None,
+    *,
+    into: Path | None = None,
+    is_past: bool = False,
 ) -> DbtReport:
     """Run one dbt command against the warehouse.
 
@@ -105,11 +129,13 @@ def run_dbt(
         settings: names the warehouse.
         arguments: the command and its flags, e.g. ["build", "--full-refresh"].
         variables: values for dbt's vars.
+        into: a DuckDB file that takes the models instead of the warehouse.
+        is_past: whether a past state is built.
 
     Raises:
         TransformError: dbt failed; names the failed nodes and the log.
     """
-    folder = target_folder(settings)
+    folder = target_folder(settings, is_past=is_past)
     folder.mkdir(parents=True, exist_ok=True)
     command = list(arguments)
     if variables:
@@ -118,24 +144,28 @@ def run_dbt(
     results, log = folder / "run_results.json", folder / "logs" / "dbt.log"
     results.unlink(missing_ok=True)
     started = time.monotonic()
-    done = _dbt(settings, command)
+    environment = dbt_environment(settings, into, is_past=is_past)
+    done = _dbt(command, environment)
     nodes = read_results(results)
     if done.returncode != 0 and may_pass(nodes, done.stdout + done.stderr):
         logger.warning("%s; trying again", failure_line(nodes, done.stdout + done.stderr, log))
         time.sleep(RETRY_SECONDS)
         # Only what failed and what was skipped for it; all of it where dbt did not come so far.
-        done = _dbt(settings, ["retry"] if nodes else command)
+        done = _dbt(["retry"] if nodes else command, environment)
         nodes = merged(nodes, read_results(results))
-    told = journal_nodes(settings, nodes, folder / "manifest.json")
+    built = settings.model_copy(update={"warehouse_url": f"duckdb:///{into}"}) if into else settings
+    told = journal_nodes(built, nodes, folder / "manifest.json")
     if done.returncode != 0:
         raise TransformError(failure_line(nodes, done.stdout + done.stderr, log), told)
     return _report(told, time.monotonic() - started)
 
 
-def _dbt(settings: Settings, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _dbt(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - a fixed program with our own arguments
         [sys.executable, "-m", "dbt.cli.main", *arguments],
-        env=dbt_environment(settings),
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

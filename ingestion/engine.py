@@ -6,19 +6,22 @@ for one statement and is closed at once.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
+import pyarrow as pa
 
 from ingestion.config import Settings
 from ingestion.errors import WarehouseError
 from ingestion.server import Server
 
 _LOCK_WAIT_SECONDS = 10.0
+_BATCH_ROWS = 20_000
 
 #: SQL and its values.
 Statement = tuple[str, Sequence[Any]]
@@ -33,6 +36,15 @@ class Engine(Protocol):
 
     def write(self, statements: Sequence[Statement]) -> None:
         """Run statements with ``%s`` placeholders in one transaction; DDL may end it early."""
+
+    def stream(
+        self, sql: str, params: Sequence[Any], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        """Run one statement with ``%s`` placeholders and yield its rows in batches.
+
+        Columns come in the order and with the types of the schema; memory holds one batch. A
+        failure is not tried again: rows have been handed out.
+        """
         ...
 
     def has_table(self, schema: str, name: str) -> bool:
@@ -61,28 +73,21 @@ class DuckDbEngine:
 
     def query(self, sql: str, params: Sequence[Any]) -> list[dict[str, Any]]:
         """Run one statement, reading; see ``Engine``."""
-        if not self.path.exists():
-            msg = f"no warehouse at {self.path} yet; run the pipeline once to create it"
-            raise WarehouseError(msg)
-        connection = self._connect()
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            cursor = connection.execute(sql.replace("%s", "?").replace("%%", "%"), list(params))
+        with contextlib.closing(self._connect()) as connection:
+            cursor = connection.execute(_duckdb(sql), list(params))
             names = [column[0] for column in cursor.description or ()]
             rows = cursor.fetchall()
-        finally:
-            connection.close()
         return [dict(zip(names, map(_utc, row), strict=True)) for row in rows]
 
     def write(self, statements: Sequence[Statement]) -> None:
         """See ``Engine``. Creates the file if it is missing; the caller holds the run lock."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = self._connect(read_only=False)
+        connection = self._opened(read_only=False)
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("BEGIN")
             for sql, params in statements:
-                connection.execute(sql.replace("%s", "?").replace("%%", "%"), list(params))
+                connection.execute(_duckdb(sql), list(params))
             connection.execute("COMMIT")
         except duckdb.Error as error:
             msg = f"{self.path} cannot be written: {' '.join(str(error).split())}"
@@ -90,11 +95,28 @@ class DuckDbEngine:
         finally:
             connection.close()
 
+    def stream(
+        self, sql: str, params: Sequence[Any], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        """See ``Engine``."""
+        with contextlib.closing(self._connect()) as connection:
+            reader = connection.sql(_duckdb(sql), params=list(params)).to_arrow_reader(_BATCH_ROWS)
+            for batch in reader:
+                yield batch.cast(schema)
+
     def has_table(self, schema: str, name: str) -> bool:
         """See ``Engine``."""
         return self.path.exists() and bool(self.query(_HAS_TABLE, (schema, name)))
 
-    def _connect(self, *, read_only: bool = True) -> Any:
+    def _connect(self) -> Any:
+        if not self.path.exists():
+            msg = f"no warehouse at {self.path} yet; run the pipeline once to create it"
+            raise WarehouseError(msg)
+        connection = self._opened()
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    def _opened(self, *, read_only: bool = True) -> Any:
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
         while True:
             try:
@@ -147,6 +169,24 @@ class ServerEngine:
                 cursor.execute(sql, [_naive_utc(value) for value in params])
             connection.commit()
 
+    def stream(
+        self, sql: str, params: Sequence[Any], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        """See ``Engine``."""
+        from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
+
+        with self._server.session() as connection, connection.cursor(SSCursor) as cursor:
+            cursor.execute(sql, [_naive_utc(value) for value in params])
+            while rows := cursor.fetchmany(_BATCH_ROWS):
+                columns = zip(*rows, strict=True)
+                yield pa.record_batch(
+                    [
+                        pa.array(column, type=field.type)
+                        for column, field in zip(columns, schema, strict=True)
+                    ],
+                    schema=schema,
+                )
+
     def has_table(self, schema: str, name: str) -> bool:
         """See ``Engine``."""
         return bool(self.query(_HAS_TABLE, (schema, name)))
@@ -155,6 +195,10 @@ class ServerEngine:
 _HAS_TABLE = (
     "SELECT 1 AS found FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
 )
+
+
+def _duckdb(sql: str) -> str:
+    return sql.replace("%s", "?").replace("%%", "%")
 
 
 def _utc(value: Any) -> Any:

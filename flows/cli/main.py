@@ -10,11 +10,12 @@ import typer
 from flows.cli import (
     backfill_commands,
     evaluate_commands,
+    export_commands,
     inspect_commands,
     metrics_commands,
     model_commands,
-    report_commands,
     proof_commands,
+    report_commands,
     run_commands,
     sandbox_commands,
     serve_commands,
@@ -39,6 +40,7 @@ report_commands.add_to(app)
 proof_commands.add_to(app)
 metrics_commands.add_to(app)
 serve_commands.add_to(app)
+export_commands.add_to(app)
 app.add_typer(model_commands.app, name="models")
 app.add_typer(sandbox_commands.app, name="sandbox")
 

@@ -163,6 +163,10 @@ def transform(
     build_tag: Annotated[
         str, typer.Option(help="Schemas of their own: <prefix>_<tag>_marts and so on.")
     ] = "",
+    into: Annotated[
+        Path | None,
+        typer.Option(help="DuckDB: build a past state into this file; the warehouse is only read."),
+    ] = None,
     tests: Annotated[
         str, typer.Option(help="batch: the rows just written; all: every row.")
     ] = "batch",
@@ -173,6 +177,9 @@ def transform(
     as_json: output.JsonFlag = False,
 ) -> None:
     """Build and test the models: what is new, everything, or the state of a past moment.
+
+    A past state never touches the standing mart: it goes into schemas of its own (`asof`, or the
+    name given), or into a file of its own.
 
     Example: `cfw transform --as-of 2024-06-01T00:00:00Z --build-tag june`
     """
@@ -189,6 +196,7 @@ def transform(
             as_of=_moment("--as-of", as_of),
             loaded_as_of=_moment("--loaded-as-of", loaded_as_of),
             build_tag=build_tag,
+            into=into,
             tests=tests,
             variables=_variables(variables),
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from ingestion.config import PROJECT_ROOT, Settings
 from ingestion.news.feeds import feeds_of

@@ -28,6 +28,8 @@ COMMANDS = (
     "doctor",
     "coverage",
     "leakage",
+    "export",
+    "builds",
 )
 
 

@@ -121,8 +121,8 @@
 
 {% macro duckdb__cf_table_comment(relation) -%}
     {%- set found = run_query(
-        "select comment from duckdb_tables() where schema_name = '" ~ relation.schema ~ "' and table_name = '"
-        ~ relation.identifier ~ "'"
+        "select comment from duckdb_tables() where database_name = '" ~ relation.database ~ "' and schema_name = '"
+        ~ relation.schema ~ "' and table_name = '" ~ relation.identifier ~ "'"
     ) -%}
     {{ return(found[0][0] if found | length else none) }}
 {%- endmacro %}

@@ -29,6 +29,10 @@ renamed as (
             'bars',
             ['provider', 'symbol', 'interval_minutes', 'bar_open_at']
         ) }}
+        -- noqa: disable=LT02
+        {% if var('only_symbols') %}
+        and bars.symbol in ('{{ var("only_symbols") | join("', '") }}')
+        {% endif %}
 )
 
 select * from renamed
