@@ -65,8 +65,14 @@ def texts() -> tuple[list[str], str]:
     return drawn, "lognormal(3.87, 0.25) words"
 
 
-def make_model(key: str, folder: Path) -> ModelSpec:
-    """Save a classifier with random weights and the tokenizer of the embedded model."""
+def make_model(key: str, folder: Path, **sizes: int) -> ModelSpec:
+    """Save a classifier with random weights and the tokenizer of the embedded model.
+
+    Args:
+        key: which architecture and labels.
+        folder: where to.
+        sizes: fields of the model's configuration in place of the real ones.
+    """
     import torch
     import transformers
 
@@ -80,6 +86,7 @@ def make_model(key: str, folder: Path) -> ModelSpec:
         type_vocab_size=1 if architecture == "Roberta" else 2,
         id2label=names,
         label2id={name: index for index, name in names.items()},
+        **sizes,
     )
     getattr(transformers, f"{architecture}ForSequenceClassification")(config).save_pretrained(
         folder

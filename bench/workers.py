@@ -2,6 +2,8 @@
 
     python -m bench.workers mysql://user:password@host:port --texts 100000 --every 30
 
+Besides the lexicon they score with a tiny transformer of CryptoBERT's architecture and labels: what
+is tested is the work, not the model.
 The texts, and the queue, go into a schema prefix of their own, which is dropped in the end.
 """
 
@@ -77,6 +79,49 @@ def land_texts(settings: Settings, count: int) -> None:
         warehouse.load("workers", {"articles": rows})
 
 
+def tiny_transformer(folder: Path) -> dict[str, str]:
+    """Make a tiny CryptoBERT and return the settings that score with it and the lexicon."""
+    from bench.scoring import make_model
+    from scoring.registry import load_registry
+
+    sizes = dict.fromkeys(("hidden_size", "intermediate_size"), 32)
+    sizes |= dict.fromkeys(("num_hidden_layers", "num_attention_heads"), 2)
+    make_model("cryptobert", folder / "cryptobert", **sizes)
+    lexicon, spec = load_registry().get("vader"), load_registry().get("cryptobert")
+    labels = ", ".join(f'{{ name = "{x.name}", meaning = "{x.meaning}" }}' for x in spec.labels)
+    # Random weights know no sentence, so the registry has no golden ones.
+    file = folder / "models.toml"
+    file.write_text(
+        f'''[[models]]
+key = "{lexicon.key}"
+kind = "lexicon"
+id = "{lexicon.id}"
+package = "{lexicon.package}"
+licence = "{lexicon.licence}"
+enabled = true
+routes = ["crypto", "posts"]
+
+[[models]]
+key = "{spec.key}"
+kind = "transformer"
+id = "{spec.id}"
+revision = "{spec.revision}"
+licence = "random weights"
+enabled = true
+max_length = {spec.max_length}
+routes = ["crypto", "posts"]
+labels = [{labels}]
+''',
+        encoding="utf-8",
+    )
+    return {
+        "CFW_MODELS_FILE": str(file),
+        "CFW_MODELS_DIR": str(folder),
+        "CFW_SCORE_MODELS": "vader,cryptobert",
+        "CFW_THREADS": "1",
+    }
+
+
 def score_with_kills(
     settings: Settings,
     *,
@@ -119,7 +164,8 @@ def score_with_kills(
     finally:
         for worker in workers:
             worker.kill()
-    return _outcome(settings, texts, kills, time.monotonic() - started)
+    models = env["CFW_SCORE_MODELS"].split(",")
+    return _outcome(settings, texts, len(models), kills, time.monotonic() - started)
 
 
 def _start(settings: Settings, number: int, env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -144,7 +190,7 @@ def _scored(settings: Settings) -> dict[str, int]:
     return {row["model_id"]: int(row["n"]) for row in rows}
 
 
-def _outcome(settings: Settings, texts: int, kills: int, seconds: float) -> Outcome:
+def _outcome(settings: Settings, texts: int, models: int, kills: int, seconds: float) -> Outcome:
     warehouse = Warehouse(settings)
     twice = warehouse.query(
         "select count(*) as n from (select 1 as one from "
@@ -158,7 +204,7 @@ def _outcome(settings: Settings, texts: int, kills: int, seconds: float) -> Outc
     distinct = warehouse.query(
         f"select count(distinct text_id, model_id) as n from {warehouse.table('sentiment_scores')}"
     )[0]["n"]
-    unscored = texts * len(scored) - int(distinct)
+    unscored = texts * models - int(distinct)
     return Outcome(texts, kills, seconds, scored, int(twice), unscored, int(waiting))
 
 
@@ -168,7 +214,6 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--texts", type=int, default=100_000)
     parser.add_argument("--every", type=float, default=30.0)
-    parser.add_argument("--models", default="vader", help="comma list of model keys")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
@@ -180,12 +225,18 @@ def main() -> None:
             settings,
             every=given.every,
             texts=given.texts,
-            env={"CFW_SCORE_MODELS": given.models, "CFW_SCORE_CHUNK": "1000"},
+            env={**tiny_transformer(Path(folder) / "models"), "CFW_SCORE_CHUNK": "1000"},
             say=lambda line: print(line, file=sys.stderr),
         )
         print(outcome)
         warehouse = Warehouse(settings)
-        for schema in ("raw", "raw_stg_queue", "raw_stg_scoring", "raw_stg_workers"):
+        for schema in (
+            "raw",
+            "raw_stg_queue",
+            "raw_stg_scoring",
+            "raw_stg_tables",
+            "raw_stg_workers",
+        ):
             warehouse.query(f"drop database if exists bench_workers_{schema}")
         sys.exit(0 if outcome.is_exact else 1)
 

@@ -79,6 +79,7 @@ class ScoringWorker:
             ]
         )
         self._is_shared = settings.is_server and not is_alone
+        # One Options for all passes: its marks keep a later pass from reading everything again.
         self._options = Options(chunk_size=scoring.score_chunk, shard=shard)
 
     @property

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from scoring.config import ScoringSettings
 from scoring.errors import ModelRefused, WeightsUnavailable
 from scoring.head import SCORING, Head, load_head, revision_of, sha256_of
+from scoring.reading import batches, encode, padded, read, refuse_blank
 from scoring.registry import ModelSpec
 from scoring.scorer import Score
-from scoring.transformer import CHARACTERS_PER_TOKEN, batches, score_of
+from scoring.transformer import score_of
 
 Array = NDArray[np.float64]
 
 WEIGHTS_FILE = "model.safetensors"
-GPU_BATCH_TOKENS = 65536
 BATCH_TOKENS = 4096  # a small encoder is fastest on the CPU when a batch fits its caches
 
 
@@ -48,28 +48,18 @@ class Encoder:
     def embed(self, texts: Sequence[str]) -> Array:
         """Return one row per text, in order."""
         rows = np.zeros((len(texts), self.size))
-        if not texts:
-            return rows
-        encoded = self._tokenizer(
-            [text[: self._max_length * CHARACTERS_PER_TOKEN] for text in texts],
-            truncation=True,
-            max_length=self._max_length,
-            padding=False,
-        )
-        lengths = [len(ids) for ids in encoded["input_ids"]]
-        for batch in batches(lengths, self._batch_tokens):
-            features = {name: [column[i] for i in batch] for name, column in encoded.items()}
-            rows[batch] = self._pooled(features)
+        encoded = encode(self._tokenizer, texts, self._max_length)
+        for batch in batches([len(ids) for ids in encoded], self._batch_tokens):
+            rows[batch] = self._pooled([encoded[index] for index in batch])
         return rows
 
-    def _pooled(self, features: dict[str, Any]) -> Array:
+    def _pooled(self, texts: Sequence[Sequence[int]]) -> Array:
         import torch
 
-        padded = self._tokenizer.pad(features, padding=True, return_tensors="pt")
-        padded = padded.to(self._model.device)
+        given = padded(self._model, texts)
         with torch.inference_mode():
-            tokens = self._model(**padded).last_hidden_state
-            mask = padded["attention_mask"].unsqueeze(-1).to(tokens.dtype)
+            tokens = self._model(**given).last_hidden_state
+            mask = given["attention_mask"].unsqueeze(-1).to(tokens.dtype)
             mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1)
             unit = torch.nn.functional.normalize(mean, dim=1)
         pooled: Array = unit.double().cpu().numpy()
@@ -95,9 +85,7 @@ class EmbeddingScorer:
         Raises:
             ValueError: A text is blank, or the model gave a number that is not finite.
         """
-        if any(not text.strip() for text in texts):
-            msg = "the text is blank"
-            raise ValueError(msg)
+        refuse_blank(texts)
         rows = probabilities(self._head, self._encoder.embed(texts))
         if not bool(np.isfinite(rows).all()):
             msg = f"{self._spec.key} gave a probability that is not finite"
@@ -191,39 +179,13 @@ def load_encoder(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> En
     Raises:
         ModelRefused: The files cannot be read, weights are missing, or the device is not there.
     """
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
+    from scoring.engine import plan_of
 
-    disable_progress_bar()
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    gpu = torch.cuda.is_available()
-    if settings.device == "cuda" and not gpu:
-        msg = f"{spec.key}: CFW_DEVICE=cuda but torch sees no GPU; set CFW_DEVICE=cpu"
-        raise ModelRefused(msg)
-    local = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-        model, info = AutoModel.from_pretrained(
-            folder,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **local,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
-        msg = f"{spec.key}: cannot load {folder}: {' '.join(str(error).split())[:300]}"
-        raise ModelRefused(msg) from error
-    absent = sorted(info["missing_keys"])
-    if absent:  # the library would fill these with random numbers and go on
-        msg = f"{spec.key}: {folder} lacks the weights {', '.join(absent[:3])}; reinstall it"
-        raise ModelRefused(msg)
-    on_gpu = gpu and settings.device != "cpu"
+    plan = plan_of(spec, settings, precision="float32", cpu_tokens=BATCH_TOKENS)
+    tokenizer, model = read(spec, folder, "AutoModel", remedy="reinstall it: make setup")
     return Encoder(
         tokenizer,
-        model.to("cuda" if on_gpu else "cpu").eval(),
+        model.to(plan.device),
         max_length=spec.max_length,
-        batch_tokens=settings.batch_tokens or (GPU_BATCH_TOKENS if on_gpu else BATCH_TOKENS),
+        batch_tokens=plan.batch_tokens,
     )

@@ -23,7 +23,7 @@ from scoring.linear import (
     QuantizedLinear,
 )
 
-FIRST_ROWS = 128  # texts that the last layer computes at a time
+FIRST_ROWS = 32  # texts that the last layer computes at a time
 SUPPORTED = ("bert", "roberta", "xlm-roberta")
 
 #: What a layer's linear part is for: `up` ends in a GELU, `down` begins behind it.
@@ -237,10 +237,14 @@ def _layer(module: Any, dtype: torch.dtype, make: Make, *, is_last: bool) -> _La
         torch.cat([part.bias for part in joined]),
         "plain",
     )
+    first = make(query.weight, query.bias, "plain") if is_last else inputs
+    outputs = make(output.dense.weight, output.dense.bias, "plain")
+    if isinstance(inputs, QuantizedLinear) and isinstance(outputs, QuantizedLinear):
+        inputs.scale_last(outputs)
     return _Layer(
         inputs=inputs,
-        query=make(query.weight, query.bias, "plain") if is_last else inputs,
-        outputs=make(output.dense.weight, output.dense.bias, "plain"),
+        query=first,
+        outputs=outputs,
         norm=_norm(output.LayerNorm, dtype),
         up=up,
         down=down,

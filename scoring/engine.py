@@ -15,14 +15,15 @@ from scoring.config import ScoringSettings
 from scoring.encoder import Encoder, is_supported, packed, quantized
 from scoring.errors import ModelRefused
 from scoring.linear import has_fast_bfloat16, has_quantized_operators
+from scoring.reading import batches, padded
 from scoring.registry import ModelSpec
-from scoring.transformer import batches
 
 CALIBRATION = Path(__file__).with_name("calibration.toml")
 #: 8 bits may move the scores of the calibration texts by this much on average, and at most.
 INT8_MEAN_LIMIT = 0.01
 INT8_LARGEST_LIMIT = 0.1
 CPU_BATCH_TOKENS = 2048  # two or three of its matrices fit into a core's cache
+INT8_BATCH_TOKENS = 1024  # in float32 between the 8-bit layers: rows twice as wide
 GPU_BATCH_TOKENS = 65536
 
 Encode = Callable[[Sequence[str]], list[list[int]]]
@@ -49,8 +50,20 @@ class Plan:
     load_as: str
 
 
-def plan_of(spec: ModelSpec, settings: ScoringSettings) -> Plan:
-    """Decide on the device and the number format.
+def plan_of(
+    spec: ModelSpec,
+    settings: ScoringSettings,
+    *,
+    precision: str | None = None,
+    cpu_tokens: int = CPU_BATCH_TOKENS,
+) -> Plan:
+    """Decide on the device, the number format and the size of a batch; set torch's threads.
+
+    Args:
+        spec: Named in errors.
+        settings: What the user asks for.
+        precision: The format of a model that has only one.
+        cpu_tokens: Tokens of a batch on the CPU where the settings leave them open.
 
     Raises:
         ModelRefused: The device is not there, or it cannot compute in this format.
@@ -60,7 +73,7 @@ def plan_of(spec: ModelSpec, settings: ScoringSettings) -> Plan:
         msg = f"{spec.key}: CFW_DEVICE=cuda but torch sees no GPU; set CFW_DEVICE=cpu"
         raise ModelRefused(msg)
     device = "cuda" if available and settings.device != "cpu" else "cpu"
-    precision: str = settings.precision
+    precision = precision or settings.precision
     if precision == "auto":
         precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
     if precision == "int8" and not (device == "cpu" and has_quantized_operators()):
@@ -68,7 +81,9 @@ def plan_of(spec: ModelSpec, settings: ScoringSettings) -> Plan:
         raise ModelRefused(msg)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    default = GPU_BATCH_TOKENS if device == "cuda" else CPU_BATCH_TOKENS
+    default = GPU_BATCH_TOKENS if device == "cuda" else cpu_tokens
+    if precision == "int8":
+        default = INT8_BATCH_TOKENS
     load_as = "float32" if precision == "int8" else precision
     return Plan(device, precision, settings.batch_tokens or default, load_as)
 
@@ -143,13 +158,6 @@ class _Padded:
     precision: str
 
     def logits(self, texts: Sequence[Sequence[int]], budget: int) -> Tensor:
-        device, longest = self.model.device, max(len(ids) for ids in texts)
-        padding = self.model.config.pad_token_id or 0
-        ids = torch.tensor([[*text, *([padding] * (longest - len(text)))] for text in texts])
-        lengths = torch.tensor([len(text) for text in texts])
-        mask = (torch.arange(longest) < lengths[:, None]).long()
         with torch.inference_mode():
-            out: Tensor = self.model(
-                input_ids=ids.to(device), attention_mask=mask.to(device)
-            ).logits.float()
+            out: Tensor = self.model(**padded(self.model, texts)).logits.float()
         return out

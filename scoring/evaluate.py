@@ -6,7 +6,7 @@ for the lexicon the side of its compound beyond 0.05. Figures are over the texts
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scoring.registry import Meaning
@@ -155,14 +155,12 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return sum(gaps) / total
 
 
-def _bins(scored: Sequence[tuple[Labelled, Score]]) -> tuple[Bin, ...]:
-    """Group predictions by confidence; nothing for a model without class probabilities."""
-    if not scored or any(score.p_positive is None for _, score in scored):
-        return ()
+def bins_of(predictions: Iterable[tuple[float, bool]]) -> tuple[Bin, ...]:
+    """Group predictions, each its class's probability and whether it was right, by probability."""
     groups: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
-    for item, score in scored:
-        place = next(i for i in range(BINS) if score.confidence <= (i + 1) / BINS)
-        groups[place].append((score.confidence, score.label == item.label))
+    for confidence, right in predictions:
+        place = next(i for i in range(BINS) if confidence <= (i + 1) / BINS)
+        groups[place].append((confidence, right))
     return tuple(
         Bin(
             low=place / BINS,
@@ -173,6 +171,13 @@ def _bins(scored: Sequence[tuple[Labelled, Score]]) -> tuple[Bin, ...]:
         )
         for place, group in enumerate(groups)
     )
+
+
+def _bins(scored: Sequence[tuple[Labelled, Score]]) -> tuple[Bin, ...]:
+    """Return the bins of a model's results; nothing for one without class probabilities."""
+    if not scored or any(score.p_positive is None for _, score in scored):
+        return ()
+    return bins_of((score.confidence, score.label == item.label) for item, score in scored)
 
 
 def _worst(scored: Sequence[tuple[Labelled, Score]], count: int) -> tuple[Wrong, ...]:

@@ -5,8 +5,10 @@ the layout the unit wants and apply bias, GELU and the residual while the result
 called plainly, torch reorders the weights and passes over memory again for each of the three.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import torch
@@ -104,15 +106,13 @@ class QuantizedLinear:
             columns = weight.abs().amax(0).clamp(min=_TINY)
             factor = largest.pow(SMOOTHING) / columns.pow(1 - SMOOTHING)
             self.code = Code(float((largest / factor).max()) / 127, 128)
-        self._multiplier = 1 / (factor * self.code.step)
-        # Half a step more, because the conversion below cuts off instead of rounding.
-        self._shift = torch.full_like(self._multiplier, self.code.zero + 0.5)
+        self._multiplier: Tensor | None = 1 / (factor * self.code.step)
         smoothed = weight * factor
         self._steps = smoothed.abs().amax(1).clamp(min=_TINY) / 127
         whole = (smoothed / self._steps[:, None]).round().clamp(-127, 127).to(torch.int8)
         self._weight = torch.ops.onednn.qlinear_prepack(whole, [TYPICAL_ROWS, whole.shape[1]])
         self._zeros = torch.zeros(whole.shape[0], dtype=torch.int32)
-        self._bias = seen.bias
+        self._bias = seen.bias.clone()
         self._gelu = seen.gelu
         self.next_code: Code | None = None
 
@@ -139,9 +139,43 @@ class QuantizedLinear:
         out = ops.qlinear_pointwise(*given, self._bias, step, zero, kind, *after)
         return out
 
+    def scale_last(self, following: "QuantizedLinear") -> None:
+        """Give the last outputs in the units of a following layer, which then need not convert.
+
+        Only for what reaches that layer as a weighted mean, channel by channel: attention's values.
+        """
+        multiplier, following._multiplier = following._multiplier, None
+        if multiplier is not None:
+            self._steps[-len(multiplier) :] *= multiplier
+            self._bias[-len(multiplier) :] *= multiplier
+
     def _encode(self, x: Tensor) -> Tensor:
-        whole = torch.addcmul(self._shift, x, self._multiplier)
-        return whole.clamp_(0, 255).to(torch.uint8)
+        whole = x if self._multiplier is None else x * self._multiplier
+        return to_bytes(whole, self.code.zero)
+
+
+def to_bytes(x: Tensor, zero: int) -> Tensor:
+    """Return `round(x) + zero`, cut to 0..255, as 8-bit integers."""
+    if _converts_at_once():
+        code = torch.quantize_per_tensor(x, 1.0, zero, torch.quint8)
+        # The same bytes under the type that the operators take; torch's own way copies them.
+        plain = torch.empty(0, dtype=torch.uint8)
+        return plain.set_(code.untyped_storage(), 0, code.shape, code.stride())
+    return (x.round() + zero).clamp_(0, 255).to(torch.uint8)
+
+
+@cache
+def _converts_at_once() -> bool:
+    """Say whether torch converts in one pass over memory, four times as fast as in three.
+
+    Newer versions will not: the one pass comes with a type that is on its way out, and says so.
+    """
+    if not hasattr(torch, "quantize_per_tensor"):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says it once in a process
+        torch.quantize_per_tensor(torch.zeros(1), 1.0, 0, torch.quint8)
+    return True
 
 
 def has_packed_operators() -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from scoring.registry import ModelSpec
+from scoring.sources import Marks, Source, sources
 
 SCORES = "sentiment_scores"
 MENTIONS = "asset_mentions"
@@ -86,6 +87,7 @@ def pending(
     *,
     shard: Shard | None = None,
     not_after: datetime | None = None,
+    marks: Marks | None = None,
 ) -> list[QueuedText]:
     """Return the distinct texts of the model's routes without a score of this revision.
 
@@ -96,20 +98,32 @@ def pending(
         limit: At most this many.
         shard: Only texts of this share.
         not_after: Leave out texts whose last failure is later than this.
+        marks: What earlier passes found dealt with and is not read again; by default everything
+            is read.
     """
+    marks = Marks() if marks is None else marks
+    failed = _failures(warehouse, spec, revision)
+    left = {text_id for text_id, failure in failed.items() if failure.is_left_alone(not_after)}
     found: dict[str, QueuedText] = {}
-    for source in _sources(spec):
-        if warehouse.has_table(source.table):
-            for item in _pending_of(warehouse, source, spec.id, revision):
-                known = found.setdefault(item.text_id, item)
-                if (known.is_sample, known.is_backfilled) > (item.is_sample, item.is_backfilled):
-                    found[item.text_id] = item  # seen for real, or fresh, as well: then it is
-    left = _left_alone(warehouse, spec, revision, not_after)
-    queue = [
-        item
-        for item in found.values()
-        if item.text_id not in left and (shard is None or shard.holds(item.text_id))
-    ]
+    for source in sources(spec):
+        if not warehouse.has_table(source.table):
+            continue
+        key = (spec.id, revision, shard)
+        known, whole = marks.look(warehouse, source, key)
+        items = _pending_of(warehouse, source, spec.id, revision, since=known and known.before)
+        if known is not None:
+            tried = sorted(failed.keys() - left)
+            for start in range(0, len(tried), _LIST_SIZE):
+                some = tried[start : start + _LIST_SIZE]
+                items += _pending_of(warehouse, source, spec.id, revision, ids=some)
+        items = [item for item in items if shard is None or shard.holds(item.text_id)]
+        if whole is not None and all(item.text_id in failed for item in items):
+            marks.set(source, key, whole)
+        for item in items:
+            earlier = found.setdefault(item.text_id, item)
+            if (earlier.is_sample, earlier.is_backfilled) > (item.is_sample, item.is_backfilled):
+                found[item.text_id] = item  # seen for real, or fresh, as well: then it is
+    queue = [item for item in found.values() if item.text_id not in left]
     queue.sort(key=lambda item: (item.rank, item.text_id))
     return queue[:limit]
 
@@ -129,7 +143,7 @@ def scored(warehouse: Warehouse, model_id: str, revision: str, ids: Sequence[str
         some = ids[start : start + _LIST_SIZE]
         sql = (
             f"select text_id from {warehouse.table(SCORES)} "  # noqa: S608  # our own names
-            f"where model_id = %s and model_revision = %s and text_id in ({_marks(some)})"
+            f"where model_id = %s and model_revision = %s and text_id in ({_placeholders(some)})"
         )
         done.update(
             str(row["text_id"]) for row in warehouse.query(sql, [model_id, revision, *some])
@@ -145,28 +159,34 @@ def failed_attempts(
         return {}
     sql = (
         f"select text_id, max(attempt) as attempts from {warehouse.table(FAILURES)} "  # noqa: S608
-        f"where model_id = %s and model_revision = %s and text_id in ({_marks(ids)}) "
+        f"where model_id = %s and model_revision = %s and text_id in ({_placeholders(ids)}) "
         "group by text_id"
     )
     rows = warehouse.query(sql, [spec.id, revision, *ids])
     return {str(row["text_id"]): int(row["attempts"]) for row in rows}
 
 
-def _left_alone(
-    warehouse: Warehouse, spec: ModelSpec, revision: str, not_after: datetime | None
-) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    attempts: int
+    failed_at: datetime
+
+    def is_left_alone(self, not_after: datetime | None) -> bool:
+        return self.attempts >= ATTEMPTS or (not_after is not None and self.failed_at > not_after)
+
+
+def _failures(warehouse: Warehouse, spec: ModelSpec, revision: str) -> dict[str, _Failure]:
+    """Return the texts that have failed so far; some may have a score since."""
     if not warehouse.has_table(FAILURES):
-        return set()
+        return {}
     sql = (
         "select text_id, max(attempt) as attempts, "  # noqa: S608
         f"max(failed_at) as failed_at from {warehouse.table(FAILURES)} "
         "where model_id = %s and model_revision = %s group by text_id"
     )
     return {
-        str(row["text_id"])
+        str(row["text_id"]): _Failure(int(row["attempts"]), row["failed_at"])
         for row in warehouse.query(sql, [spec.id, revision])
-        if int(row["attempts"]) >= ATTEMPTS
-        or (not_after is not None and row["failed_at"] > not_after)
     }
 
 
@@ -179,38 +199,36 @@ def read_texts(warehouse: Warehouse, items: Iterable[QueuedText]) -> dict[str, s
     for (table, column), ids in by_source.items():
         sql = (
             f"select {column} as text_id, max(text) as body "  # noqa: S608  # our own names
-            f"from {warehouse.table(table)} where {column} in ({_marks(ids)}) group by {column}"
+            f"from {warehouse.table(table)} where {column} in ({_placeholders(ids)}) "
+            f"group by {column}"
         )
         texts.update({str(row["text_id"]): str(row["body"]) for row in warehouse.query(sql, ids)})
     return texts
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    table: str
-    column: str
-    categories: tuple[str, ...] = ()
-
-
-def _sources(spec: ModelSpec) -> list[_Source]:
-    categories = tuple(route for route in spec.routes if route != "posts")
-    sources = [_Source("articles", "text_version", categories)] if categories else []
-    if "posts" in spec.routes:
-        sources.append(_Source("social_posts", "text_id"))
-    return sources
-
-
-def _marks(values: Sequence[object]) -> str:
+def _placeholders(values: Sequence[object]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
 def _pending_of(
-    warehouse: Warehouse, source: _Source, model_id: str, revision: str
+    warehouse: Warehouse,
+    source: Source,
+    model_id: str,
+    revision: str,
+    *,
+    since: datetime | None = None,
+    ids: Sequence[str] = (),
 ) -> list[QueuedText]:
     conditions = ["trim(t.text) <> ''"]  # a blank text has no sentiment; it is never queued
     params: list[object] = []
+    if since is not None:
+        conditions.append("t.loaded_at >= %s")
+        params.append(since)
+    if ids:
+        conditions.append(f"t.{source.column} in ({_placeholders(ids)})")
+        params += ids
     if source.categories:
-        conditions.append(f"t.category in ({_marks(source.categories)})")
+        conditions.append(f"t.category in ({_placeholders(source.categories)})")
         params += source.categories
     if warehouse.has_table(SCORES):
         conditions.append(

@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 from scoring.config import ScoringSettings
 from scoring.embedding import WEIGHTS_FILE, Array, encoder_folder, load_encoder, softmax
 from scoring.errors import ScoringError
+from scoring.evaluate import CLASSES, bins_of, calibration_error
 from scoring.head import SCORING, CrossValidation, EncoderPin, Head, TrainingSet, revision_of
 from scoring.head import sha256_of as hash_of
-from scoring.registry import Meaning, ModelSpec, load_registry
+from scoring.registry import ModelSpec, load_registry
 
 MODEL = "minilm"
 DATA = "training/headlines.tsv"
-CLASSES: tuple[Meaning, ...] = ("negative", "neutral", "positive")  # labels -1, 0, 1
 PENALTIES = (0.5, 1.0, 2.0, 4.0, 8.0)
 FOLDS = 5
-BINS = 10
 DIGITS = 6  # of the stored weights: far finer than any label, coarser than a machine's noise
 
 Kind = Literal["news", "post"]
@@ -104,16 +103,10 @@ def best_temperature(logits: Array, y: Labels) -> float:
     return float(np.exp(found.x))
 
 
-def calibration_error(shares: Array, y: Labels, bins: int = BINS) -> float:
-    """Return the expected calibration error: mean |accuracy - confidence| over equal-width bins."""
+def miscalibration(shares: Array, y: Labels) -> float:
+    """Return the expected calibration error of class probabilities, one row per text."""
     confidence, right = shares.max(axis=1), shares.argmax(axis=1) == y
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(right[place == b].mean() - confidence[place == b].mean()) * (place == b).sum()
-        for b in range(bins)
-        if (place == b).any()
-    ]
-    return float(sum(gaps) / len(y))
+    return calibration_error(bins_of(zip(confidence.tolist(), right.tolist(), strict=True)))
 
 
 def cross_validate(x: Array, y: Labels) -> tuple[CrossValidation, float]:
@@ -132,7 +125,7 @@ def cross_validate(x: Array, y: Labels) -> tuple[CrossValidation, float]:
         accuracy=round(float(accuracy_score(y, guess)), 4),
         macro_f1=round(float(f1_score(y, guess, average="macro")), 4),
         log_loss=round(log_loss(logits, y, temperature), 4),
-        ece=round(calibration_error(shares, y), 4),
+        ece=round(miscalibration(shares, y), 4),
     )
     return figures, temperature
 

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.config import ScoringSettings
 from scoring.errors import ModelRefused
+from scoring.reading import batches, encode, read, refuse_blank
 from scoring.registry import ModelSpec
 from scoring.scorer import Score
 
 if TYPE_CHECKING:
     from scoring.engine import Engine
-
-# A token is rarely longer than a dozen characters, so cutting here changes no ordinary text;
-# it keeps the tokenizer's memory bounded when a text is a megabyte long.
-CHARACTERS_PER_TOKEN = 64
 
 
 class TransformerScorer:
@@ -49,11 +46,7 @@ class TransformerScorer:
         Raises:
             ValueError: A text is blank, or the model gave a number that is not finite.
         """
-        if any(not text.strip() for text in texts):
-            msg = "the text is blank"
-            raise ValueError(msg)
-        if not texts:
-            return []
+        refuse_blank(texts)
         encoded = self.token_ids(texts)
         rows: list[list[float]] = [[] for _ in texts]
         for batch in batches([len(ids) for ids in encoded], self._batch_tokens):
@@ -77,30 +70,6 @@ class TransformerScorer:
             raise ValueError(msg)
         rows: list[list[float]] = probabilities.double().cpu().tolist()
         return rows
-
-
-def encode(tokenizer: Any, texts: Sequence[str], limit: int) -> list[list[int]]:
-    """Return the token ids of each text, cut to a number of tokens."""
-    cut = [text[: limit * CHARACTERS_PER_TOKEN] for text in texts]
-    found = tokenizer(cut, truncation=True, max_length=limit, padding=False)
-    ids: list[list[int]] = found["input_ids"]
-    return ids
-
-
-def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Group the indexes of texts, longest first, so that count x longest stays in the budget.
-
-    Longest first shows at once whether the largest batch fits into memory. A text longer than
-    the budget gets a batch of its own.
-    """
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def score_of(spec: ModelSpec, probabilities: Sequence[float]) -> Score:
@@ -143,7 +112,13 @@ def load(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> Transforme
     from scoring.engine import engine_for, plan_of
 
     plan = plan_of(spec, settings)
-    tokenizer, model = _read(spec, folder, plan.load_as)
+    tokenizer, model = read(
+        spec,
+        folder,
+        "AutoModelForSequenceClassification",
+        dtype=plan.load_as,
+        remedy="pull it again",
+    )
 
     def encoded(texts: Sequence[str]) -> list[list[int]]:
         return encode(tokenizer, texts, spec.max_length)
@@ -152,33 +127,6 @@ def load(spec: ModelSpec, folder: Path, settings: ScoringSettings) -> Transforme
     del model
     gc.collect()  # the library's model refers to itself; its weights have been taken over
     return TransformerScorer(spec, tokenizer, engine, batch_tokens=plan.batch_tokens)
-
-
-def _read(spec: ModelSpec, folder: Path, dtype: str) -> tuple[Any, Any]:
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()  # a bar per model has no place in the log of a scheduled run
-    local = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-        model, info = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            use_safetensors=True,
-            dtype=getattr(torch, dtype),
-            output_loading_info=True,
-            **local,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
-        msg = f"{spec.key}: cannot load {folder}: {' '.join(str(error).split())[:300]}"
-        raise ModelRefused(msg) from error
-    absent = sorted(info["missing_keys"])
-    if absent:  # the library would fill these with random numbers and go on
-        msg = f"{spec.key}: {folder} lacks the weights {', '.join(absent[:3])}; pull it again"
-        raise ModelRefused(msg)
-    return tokenizer, model.eval()
 
 
 def check_labels(spec: ModelSpec, folder: Path) -> None:

@@ -22,6 +22,7 @@ from scoring.queue import (
 from scoring.registry import ModelSpec, Registry, load_registry
 from scoring.report import ModelReport, Progress, ScoringReport, TextFailure
 from scoring.scorer import Failure, Score, Scorer, score_each
+from scoring.sources import Marks
 from scoring.weights import MissingModel
 
 __all__ = ["ModelReport", "Options", "Progress", "ScoringReport", "TextFailure", "Warehouse", "run"]
@@ -45,6 +46,7 @@ class Options:
         shard: Score only this share of the texts.
         retry_after: How long a text that failed is left alone.
         claims: The queue; by default this worker's own.
+        marks: What earlier passes of this worker found dealt with; by default none.
         on_progress: Called after every load, and once with `done` 0 when a model starts.
         should_stop: Asked before every chunk; true ends the run early.
     """
@@ -54,6 +56,7 @@ class Options:
     shard: Shard | None = None
     retry_after: timedelta = timedelta(0)
     claims: Claims = field(default_factory=OwnClaims)
+    marks: Marks = field(default_factory=Marks)
     on_progress: Callable[[Progress], None] | None = None
     should_stop: Callable[[], bool] = lambda: False
 
@@ -121,6 +124,7 @@ class _Pass:
             options.limit,
             shard=options.shard,
             not_after=self.now - options.retry_after if options.retry_after else None,
+            marks=options.marks,
         )
         self.model.queued = len(queue)
         self.model.oldest = min((item.available_at for item in queue), default=None)

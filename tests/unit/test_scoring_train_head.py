@@ -14,9 +14,9 @@ from scoring.registry import load_registry
 from scoring.train_head import (
     DATA,
     best_temperature,
-    calibration_error,
     log_loss,
     main,
+    miscalibration,
     out_of_fold,
     read_examples,
     softmax,
@@ -24,7 +24,7 @@ from scoring.train_head import (
 
 HEAD = SCORING / load_registry().get("minilm").head
 EXAMPLES = read_examples(SCORING / DATA)
-HUMAN = Path(__file__).parents[3] / "shared" / "data" / "labels" / "cryptolin_dev_sample.csv.gz"
+HUMAN = "labels/cryptolin_dev_sample.csv.gz"
 
 
 def test_the_shipped_head_was_fitted_to_the_shipped_texts() -> None:
@@ -94,9 +94,8 @@ def test_the_texts_are_varied_and_written_one_by_one() -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not HUMAN.is_file(), reason="no folder of human-labelled headlines")
-def test_no_measured_headline_was_trained_on() -> None:
-    with gzip.open(HUMAN, "rt", encoding="utf-8", newline="") as file:
+def test_no_measured_headline_was_trained_on(real_data: Path) -> None:
+    with gzip.open(real_data / HUMAN, "rt", encoding="utf-8", newline="") as file:
         measured = {" ".join(words(row["news"])) for row in csv.DictReader(file)}
     assert len(measured) > 300
     assert not measured & {" ".join(words(example.text)) for example in EXAMPLES}
@@ -133,13 +132,13 @@ def test_the_temperature_undoes_overconfidence() -> None:
     assert best_temperature(honest, y) == pytest.approx(1.0, abs=0.08)
     assert best_temperature(honest * 3, y) == pytest.approx(3.0, abs=0.25)
     assert log_loss(honest * 3, y, 3.0) == pytest.approx(log_loss(honest, y))
-    assert calibration_error(softmax(honest), y) < 0.03
-    assert calibration_error(softmax(honest * 3), y) > 0.1
+    assert miscalibration(softmax(honest), y) < 0.03
+    assert miscalibration(softmax(honest * 3), y) > 0.1
 
 
 def test_calibration_error_by_hand() -> None:
     shares = np.array([[0.95, 0.05, 0.0], [0.95, 0.0, 0.05], [0.0, 0.62, 0.38], [0.0, 0.0, 1.0]])
-    assert calibration_error(shares, np.array([0, 2, 1, 2])) == pytest.approx(
+    assert miscalibration(shares, np.array([0, 2, 1, 2])) == pytest.approx(
         (abs(2 / 3 - (0.95 + 0.95 + 1.0) / 3) * 3 + abs(1 - 0.62)) / 4
     )
 

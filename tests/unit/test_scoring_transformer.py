@@ -9,9 +9,10 @@ import pytest
 
 from scoring.config import ScoringSettings
 from scoring.errors import ModelRefused, WeightsUnavailable
+from scoring.reading import batches, encode
 from scoring.registry import GoldenSentence, ModelSpec, Registry, load_registry
 from scoring.scorer import Failure, Score, score_each
-from scoring.transformer import TransformerScorer, batches, load, score_of
+from scoring.transformer import TransformerScorer, load, score_of
 from scoring.weights import (
     REVISION_FILE,
     build_scorers,
@@ -233,8 +234,6 @@ def test_8_bits_that_move_the_scores_are_refused(
 
 @pytest.mark.parametrize("key", sorted(ARCHITECTURE))
 def test_the_engine_computes_what_the_library_computes(tmp_path: Path, key: str) -> None:
-    from scoring.transformer import encode
-
     spec = spec_of(key, revision="r")
     ours = load(spec, make_model(tmp_path, key), SETTINGS)
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()

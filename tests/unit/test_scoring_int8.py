@@ -1,0 +1,74 @@
+"""How far 8 bits move scores, on weights that were trained: random ones have no large channels."""
+
+from pathlib import Path
+
+import pytest
+
+from scoring.config import ScoringSettings
+from scoring.embedding import encoder_folder
+from scoring.errors import ModelRefused
+from scoring.labelled_sets import HEADLINES, read_labelled
+from scoring.registry import load_registry
+from scoring.transformer import load
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from scoring import engine, linear  # noqa: E402 - after the check for torch
+
+SPEC = load_registry().get("finbert").model_copy(update={"golden": ()})
+TEXTS = [item.text for item in read_labelled(HEADLINES)]
+
+
+def classifier(place: Path, *, spread: float) -> Path:
+    """Save a classifier on the embedded model's trained encoder, under a random head."""
+    source = encoder_folder(load_registry().get("minilm").package)
+    names = dict(enumerate(label.name for label in SPEC.labels))
+    torch.manual_seed(5)
+    model = transformers.BertForSequenceClassification.from_pretrained(
+        source, id2label=names, label2id={name: index for index, name in names.items()}
+    )
+    with torch.no_grad():
+        torch.nn.init.normal_(model.bert.pooler.dense.weight, std=spread)
+        torch.nn.init.normal_(model.classifier.weight, std=0.3)
+    model.save_pretrained(place)
+    transformers.AutoTokenizer.from_pretrained(source).save_pretrained(place)
+    return place
+
+
+def scores_of(folder: Path, precision: str) -> list[float]:
+    settings = ScoringSettings(_env_file=None, device="cpu", precision=precision)
+    return [score.score for score in load(SPEC, folder, settings).score(TEXTS)]
+
+
+def moved(one: list[float], other: list[float]) -> tuple[float, float]:
+    apart = [abs(left - right) for left, right in zip(one, other, strict=True)]
+    return sum(apart) / len(apart), max(apart)
+
+
+def test_what_passes_the_proof_keeps_its_scores_on_other_texts(tmp_path: Path) -> None:
+    """The proof at load reads the calibration's sentences; these 388 texts are none of them."""
+    folder = classifier(tmp_path, spread=float(__import__("os").environ["SP"]))
+    exact = scores_of(folder, "float32")
+    assert max(exact) - min(exact) > 0.4, "the scores lie apart"
+    mean, largest = moved(scores_of(folder, "bfloat16"), exact)
+    assert (mean, largest) < (0.002, 0.01)
+    mean, largest = moved(scores_of(folder, "int8"), exact)
+    print(mean, largest, max(exact) - min(exact))
+    assert mean < engine.INT8_MEAN_LIMIT
+    assert largest < engine.INT8_LARGEST_LIMIT
+
+
+def test_a_head_that_amplifies_small_differences_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="int8 moves scores by"):
+        scores_of(classifier(tmp_path, spread=0.1), "int8")
+
+
+def test_the_ways_to_8_bits_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.linspace(-300, 300, 10_007) + 0.01
+    x = torch.cat([x, torch.tensor([0.5, 1.5, -0.5, -1.5, 1e9, -1e9])])
+    at_once = linear.to_bytes(x, 128)
+    monkeypatch.setattr(linear, "_converts_at_once", lambda: False)
+    assert at_once.dtype == torch.uint8
+    assert torch.equal(at_once, linear.to_bytes(x, 128))
+    assert torch.equal(at_once.double(), (x.double().round() + 128).clamp(0, 255))
