@@ -28,6 +28,8 @@ neighbours as (
         lag({{ column }}) over by_hour as previous_{{ column }},
         {% endfor %}
         -- noqa: enable=LT02
+        lag(bar_hour, 2) over by_hour as earlier_bar_hour,
+        lag(close_price, 2) over by_hour as earlier_close_price,
         lead(bar_hour) over by_hour as next_bar_hour,
         lead(close_price) over by_hour as next_close_price
     from bars
@@ -51,12 +53,13 @@ final as (
                 ) - 1)
             else 0e0
         end as spike_pct,
+        -- two closes before and two from here on, all of one side above all of the other
         case
-            when previous_bar_hour < bar_hour - 1 or next_bar_hour > bar_hour + 1 then 0e0
-            when (close_price - previous_close_price) * (next_close_price - previous_close_price) > 0
-                then 100 * (least(
-                    {{ cf_price_ratio('close_price', 'previous_close_price') }},
-                    {{ cf_price_ratio('next_close_price', 'previous_close_price') }}
+            when earlier_bar_hour = bar_hour - 2 and next_bar_hour = bar_hour + 1
+                then 100 * (greatest(
+                    1e0,
+                    least(close_price, next_close_price) / greatest(earlier_close_price, previous_close_price),
+                    least(earlier_close_price, previous_close_price) / greatest(close_price, next_close_price)
                 ) - 1)
             else 0e0
         end as jump_pct,
