@@ -1,7 +1,7 @@
 """Raw data of 45 quiet days, and faults that are put into it one by one.
 
-Six symbols, two exchanges, three crypto feeds and one of the market, every text scored: nothing that `data_health`
-would report. Each fault touches one subject on one day of the last thirty.
+Six symbols, two exchanges, three crypto feeds and one of the market, every text scored: nothing
+that `data_health` would report. Each fault touches one subject on one day of the last thirty.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Fault:
     """One fault.
 
     Attributes:
-        finding: the check and subject that must report it, and nothing else; None where nothing may.
+        finding: the check and subject that must report it, and no other; None where nothing may.
         days_before_end: its day: 1 is the newest.
         statements: what makes it, in SQL; `{on}` is the condition that a row's `bar_open_at` or
             `available_at` lies on the day.
@@ -100,7 +100,10 @@ FAULTS = {
     "hole": Fault(
         ("missing_hours", "ETH"),
         7,
-        (f"delete from crypto_raw.price_bars where symbol = 'ETH' and {_AT} between 3 and 7 and {{on}}",),
+        (
+            "delete from crypto_raw.price_bars where symbol = 'ETH' "
+            f"and {_AT} between 3 and 7 and {{on}}",
+        ),
     ),
     "the exchanges disagree": Fault(
         ("provider_difference", "BTC"),
@@ -156,8 +159,8 @@ FAULTS = {
         None,
         14,
         (
-            "update crypto_raw.price_bars set open = open * 1.3, high = high * 1.3, low = low * 1.3, "
-            "close = close * 1.3 where symbol = 'DOGE' "
+            "update crypto_raw.price_bars set open = open * 1.3, high = high * 1.3, "
+            "low = low * 1.3, close = close * 1.3 where symbol = 'DOGE' "
             "and bar_open_at >= {start} + to_hours(12)",
         ),
     ),

@@ -11,9 +11,15 @@ moves as (
 ranked as (
     select
         moves.*,
-        row_number() over (partition by symbol, day_number order by spike_pct desc, bar_hour) as spike_rank,
-        row_number() over (partition by symbol, day_number order by wick_pct desc, bar_hour) as wick_rank,
-        row_number() over (partition by symbol, day_number order by jump_pct desc, bar_hour) as jump_rank
+        row_number() over (
+            partition by moves.symbol, moves.day_number order by moves.spike_pct desc, moves.bar_hour asc
+        ) as spike_rank,
+        row_number() over (
+            partition by moves.symbol, moves.day_number order by moves.wick_pct desc, moves.bar_hour asc
+        ) as wick_rank,
+        row_number() over (
+            partition by moves.symbol, moves.day_number order by moves.jump_pct desc, moves.bar_hour asc
+        ) as jump_rank
     from moves
 ),
 

@@ -1,8 +1,8 @@
 {{ config(materialized='table', table_key=['feed', 'day_number']) }}
 
-{#- How many of a feed's articles of a day another feed had first: with the same text or the same canonical link. Where
-    both had it at the same moment the feed whose name sorts first counts as the origin. Archives are no feeds here: they
-    repeat by nature, with the times of publication. -#}
+{#- How many of a feed's articles of a day another feed had first: with the same text or the same canonical
+    link. Where both had it at the same moment the feed whose name sorts first counts as the origin. Archives are
+    no feeds here: they repeat by nature, with the times of publication. -#}
 with
 
 span as (

@@ -1,7 +1,7 @@
 {{ config(materialized='table', table_key=['check_name', 'subject', 'day_number']) }}
 
-{#- The measurements that are held against the same subject's other days; a day with too little to measure has no
-    row, so that it neither gets a verdict nor counts in another day's. -#}
+{#- The measurements that are held against the same subject's other days; a day with too little to measure
+    has no row, so that it neither gets a verdict nor counts in another day's. -#}
 {%- set limits = var('health_limits') %}
 with
 
@@ -36,7 +36,8 @@ final as (
         1e0 * flat_count as measured_value,
         bar_count as sample_count,
         concat(
-            flat_count, ' of ', bar_count, ' bars did not move, ', repeated_count, ' with the volume of the bar before'
+            flat_count, ' of ', bar_count, ' bars did not move, ',
+            repeated_count, ' with the volume of the bar before'
         ) as detail
     from days
     union all
@@ -72,7 +73,8 @@ final as (
         day_number,
         1e0 * copy_count / article_count as measured_value,
         article_count as sample_count,
-        concat(copy_count, ' of ', article_count, ' articles stood in another feed before: ', an_origin) as detail
+        concat(copy_count, ' of ', article_count, ' articles stood in another feed before: ', an_origin)
+            as detail
     from {{ ref('int_health__feed_days') }}
     where article_count >= {{ limits.duplicate_feed.least_texts }}
 )

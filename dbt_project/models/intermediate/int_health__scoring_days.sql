@@ -1,7 +1,7 @@
 {{ config(materialized='table', table_key=['model_role', 'day_number']) }}
 
-{#- How many of a day's texts each model has scored. sentiment_coverage tells the same by feed and symbol over the
-    whole history; here only the texts of the span are read. -#}
+{#- How many of a day's texts each model has scored. sentiment_coverage tells the same by feed and symbol over
+    the whole history; here only the texts of the span are read. -#}
 {%- set models = dict(var('sentiment_models').items() | selectattr('1.revision')) %}
 {%- set routes = var('sentiment_routes') %}
 
@@ -50,6 +50,7 @@ texts as (
 
 -- a text that two routes carry is one text to its model
 judged as (
+    -- noqa: disable=LT02,LT05
     {% for role, model in models.items() %}
     select
         '{{ role }}' as model_role,

@@ -1,7 +1,8 @@
 {{ config(materialized='table', table_key=['check_name', 'subject', 'day_number']) }}
 
-{#- Each measurement against the median of the subject's other days. A day on which the other symbols are just as far
-    from their usual is a day of the market: the limits of price moves are raised by the median of the others. -#}
+{#- Each measurement against the median of the subject's other days. A day on which the other symbols are
+    just as far from their usual is a day of the market: the limits of price moves are raised by the median of
+    the others. -#}
 {%- set limits = var('health_limits') %}
 {%- set moves = ['price_spike', 'price_wick', 'price_jump'] %}
 with
@@ -68,27 +69,28 @@ judged as (
 final as (
     select
         judged.*,
+        -- noqa: disable=LT02
         case
-            when usual_value is null then null
+            when judged.usual_value is null then null
             {% for move in moves %}
-            when check_name = '{{ move }}'
-                then greatest(
-                    {{ limits[move].at_least_pct }}, {{ limits[move].times_usual }} * usual_value * market_factor
-                )
+            when judged.check_name = '{{ move }}' then greatest(
+                {{ limits[move].at_least_pct }},
+                {{ limits[move].times_usual }} * judged.usual_value * judged.market_factor
+            )
             {% endfor %}
-            when check_name = 'flatline'
-                then usual_value + greatest(
-                    {{ limits.flatline.at_least }},
-                    {{ limits.flatline.deviations }} * sqrt(usual_value * greatest(0e0, 1 - usual_value / 24))
-                )
-            when check_name = 'duplicate_feed'
-                then usual_value + greatest(
-                    {{ limits.duplicate_feed.at_least }},
-                    {{ limits.duplicate_feed.deviations }}
-                    * sqrt(usual_value * greatest(0e0, 1 - usual_value) / sample_count)
-                )
+            when judged.check_name = 'flatline' then judged.usual_value + greatest(
+                {{ limits.flatline.at_least }},
+                {{ limits.flatline.deviations }}
+                * sqrt(judged.usual_value * greatest(0e0, 1 - judged.usual_value / 24))
+            )
+            when judged.check_name = 'duplicate_feed' then judged.usual_value + greatest(
+                {{ limits.duplicate_feed.at_least }},
+                {{ limits.duplicate_feed.deviations }}
+                * sqrt(judged.usual_value * greatest(0e0, 1 - judged.usual_value) / judged.sample_count)
+            )
             {% for check in ['volume_drop', 'silent_model'] %}
-            when check_name = '{{ check }}' then {{ limits[check].share_of_usual }} * usual_value
+            when judged.check_name = '{{ check }}'
+                then {{ limits[check].share_of_usual }} * judged.usual_value
             {% endfor %}
         end as limit_value
     from judged

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
-{#- A view on the published mart: it is there whenever the mart is, and shows what the mart shows. The columns are those
-    of the mart's contract. -#}
+{#- A view on the published mart: it is there whenever the mart is, and shows what the mart shows. The columns
+    are those of the mart's contract. -#}
 {%- set mart_node = graph.nodes['model.crypto_features.ml_features_materialized'] if execute else {} %}
 {%- set closes_at = cf_epoch_hours('features.timestamp_iso') ~ ' + 1' %}
 with
