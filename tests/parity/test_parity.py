@@ -16,7 +16,7 @@ import pytest
 from ingestion.sandbox import load_folder, running_sandbox
 from tests.parity.compare import MART, MART_COLUMNS, differences, read_mart
 from tests.parity.raw_tables import connect, copy_raw
-from tests.parity.slices import SLICES, closes_at, write_raw
+from tests.parity.slices import SLICES, SYMBOLS, closes_at, write_raw
 from tests.support.mysql_server import ServerForTest
 from tests.support.warehouses import TestWarehouse
 
@@ -141,6 +141,7 @@ def test_readers_see_the_mart_through_a_full_refresh(history: Path, warehouse: W
     warehouse.dbt("build")
     rows = len(warehouse.mart())
     counts: set[int] = set()
+    symbols: set[tuple[str, ...]] = set()
     errors: list[str] = []
     ended = threading.Event()
 
@@ -151,6 +152,8 @@ def test_readers_see_the_mart_through_a_full_refresh(history: Path, warehouse: W
                 try:
                     cursor.execute(f"select count(*) from {warehouse.prefix}_marts.{MART}")
                     counts.add(int(next(iter(cursor.fetchall()))[0]))
+                    cursor.execute(f"select symbol from {warehouse.prefix}_marts.features_latest")
+                    symbols.add(tuple(sorted(row[0] for row in cursor.fetchall())))
                 except pymysql.err.Error as error:
                     errors.append(str(error))
 
@@ -164,6 +167,7 @@ def test_readers_see_the_mart_through_a_full_refresh(history: Path, warehouse: W
         reader.join()
     assert errors == []
     assert counts == {rows}
+    assert symbols == {tuple(sorted(SYMBOLS))}
 
 
 def test_an_untested_mart_is_not_published(history: Path, warehouse: Warehouse) -> None:

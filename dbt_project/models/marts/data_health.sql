@@ -90,6 +90,28 @@ checks as (
     from {{ ref('int_health__prices') }}
     union all
     select
+        check_name,
+        subject,
+        day_number,
+        measured_value,
+        limit_value as expected_value,
+        case
+            when check_name = 'volume_drop' then 'USD per hour'
+            when check_name in ('silent_model', 'duplicate_feed') then 'share'
+            when check_name = 'flatline' then 'bars'
+            else 'per cent'
+        end as unit,
+        case
+            -- a price that moves and stays is news more often than a fault
+            when check_name = 'price_jump' then 1
+            when check_name in ('volume_drop', 'silent_model') and measured_value < limit_value then 0
+            when check_name not in ('volume_drop', 'silent_model') and measured_value > limit_value then 0
+            else 1
+        end as ok,
+        detail
+    from {{ ref('int_health__unusual') }}
+    union all
+    select
         'coverage' as check_name,
         column_name as subject,
         day_number,
