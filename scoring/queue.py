@@ -110,7 +110,9 @@ def pending(
             continue
         key = (spec.id, revision, shard)
         known, whole = marks.look(warehouse, source, key)
-        items = _pending_of(warehouse, source, spec.id, revision, since=known and known.before)
+        items = _pending_of(
+            warehouse, source, spec.id, revision, since=known.before if known else None
+        )
         if known is not None:
             tried = sorted(failed.keys() - left)
             for start in range(0, len(tried), _LIST_SIZE):

@@ -1,8 +1,8 @@
 -- Bars of a symbol are numbered 1, 2, 3, ... in the order of their hours, in every model that carries the
 -- number; a jump would give the smoothed indicators a wrong weight. In a batch run the numbers are checked
 -- from the last bar that was kept.
--- Rows of equal hour minus number are a stretch without an outage: grouped, a history is a few stretches, each
--- of which must hold all its numbers and follow on the one before.
+-- Rows of equal hour minus number are a stretch without an outage: grouped, a history is a few stretches,
+-- each of which must hold all its numbers and follow on the one before.
 with
 
 {% set in_batch = var('test_scope', 'all') == 'batch' %}

@@ -80,7 +80,7 @@ def test_every_input_of_the_mart_obeys_both_moments(graph: dict[str, Any]) -> No
         read.add(table)
         is_timed = "available_at" in {column.name for column in TABLES[table].columns}
         assert sql.count("cf_visible(") == 1
-        assert sql.count("cf_is_newest(") == 1
+        assert sql.count("cf_only_newest(") == 1
         assert sql.count("has_available_at=false") == (0 if is_timed else 2), node["name"]
     assert read == set(past.MART_INPUTS)
 

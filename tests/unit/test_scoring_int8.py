@@ -48,13 +48,12 @@ def moved(one: list[float], other: list[float]) -> tuple[float, float]:
 
 def test_what_passes_the_proof_keeps_its_scores_on_other_texts(tmp_path: Path) -> None:
     """The proof at load reads the calibration's sentences; these 388 texts are none of them."""
-    folder = classifier(tmp_path, spread=float(__import__("os").environ["SP"]))
+    folder = classifier(tmp_path, spread=0.007)
     exact = scores_of(folder, "float32")
     assert max(exact) - min(exact) > 0.4, "the scores lie apart"
     mean, largest = moved(scores_of(folder, "bfloat16"), exact)
     assert (mean, largest) < (0.002, 0.01)
     mean, largest = moved(scores_of(folder, "int8"), exact)
-    print(mean, largest, max(exact) - min(exact))
     assert mean < engine.INT8_MEAN_LIMIT
     assert largest < engine.INT8_LARGEST_LIMIT
 

@@ -42,7 +42,7 @@
     {%- set prefix = alias ~ '.' if alias else '' -%}
     {%- set start = start if bars_before is none else 'state_bar_number' -%}
     {%- set symbols_by_start = {} -%}
-    {%- if execute -%}
+    {%- if execute and windows -%}
         {%- for window in run_query('select symbol, coalesce(' ~ start ~ ', 0) from ' ~ windows ~ ' order by symbol') -%}
             {%- do symbols_by_start.setdefault(window[1] | int, []).append("'" ~ window[0] ~ "'") -%}
         {%- endfor -%}

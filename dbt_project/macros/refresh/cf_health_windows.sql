@@ -1,5 +1,9 @@
-{#- The days data_health looks at as a window per asset (symbol, first_hour): what cf_window_condition takes. -#}
+{#- The days data_health looks at as a window per asset (symbol, first_hour): what cf_window_condition takes.
+    None while nothing is built: the project is only compiled then. -#}
 {% macro cf_health_windows() -%}
+    {%- if execute and load_relation(ref('int_health__span')) is none -%}
+    {{ return(none) }}
+    {%- endif -%}
     (
         select
             assets.symbol,

@@ -16,12 +16,12 @@ renamed as (
     from rejected
     where
         {{ cf_visible('rejected', has_available_at=false) }}
-        and {{ cf_is_newest(
-            source('raw', 'rejected_rows'),
-            'rejected',
-            ['source', 'table_name', 'row_hash'],
-            has_available_at=false
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'rejected_rows'),
+        'rejected',
+        ['source', 'table_name', 'row_hash'],
+        has_available_at=false
+    ) }}
 )
 
 select * from renamed

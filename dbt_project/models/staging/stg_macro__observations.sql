@@ -18,11 +18,11 @@ renamed as (
     from observations
     where
         {{ cf_visible('observations') }}
-        and {{ cf_is_newest(
-            source('raw', 'macro_observations'),
-            'observations',
-            ['provider', 'series_id', 'observation_date', 'vintage_date']
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'macro_observations'),
+        'observations',
+        ['provider', 'series_id', 'observation_date', 'vintage_date']
+    ) }}
 )
 
 select * from renamed

@@ -27,11 +27,11 @@ renamed as (
     from articles
     where
         {{ cf_visible('articles') }}
-        and {{ cf_is_newest(
-            source('raw', 'articles'),
-            'articles',
-            ['feed', 'guid', 'text_version', 'available_at']
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'articles'),
+        'articles',
+        ['feed', 'guid', 'text_version', 'available_at']
+    ) }}
 )
 
 select * from renamed

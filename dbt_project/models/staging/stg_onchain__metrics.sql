@@ -17,11 +17,11 @@ renamed as (
     from metrics
     where
         {{ cf_visible('metrics') }}
-        and {{ cf_is_newest(
-            source('raw', 'onchain_metrics'),
-            'metrics',
-            ['provider', 'symbol', 'metric', 'day', 'available_at']
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'onchain_metrics'),
+        'metrics',
+        ['provider', 'symbol', 'metric', 'day', 'available_at']
+    ) }}
 )
 
 select * from renamed

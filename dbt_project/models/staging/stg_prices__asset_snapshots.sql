@@ -21,11 +21,11 @@ renamed as (
     from snapshots
     where
         {{ cf_visible('snapshots') }}
-        and {{ cf_is_newest(
-            source('raw', 'asset_snapshots'),
-            'snapshots',
-            ['provider', 'symbol', 'captured_at']
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'asset_snapshots'),
+        'snapshots',
+        ['provider', 'symbol', 'captured_at']
+    ) }}
 )
 
 select * from renamed

@@ -24,15 +24,12 @@ renamed as (
     from bars
     where
         {{ cf_visible('bars') }}
-        and {{ cf_is_newest(
-            source('raw', 'price_bars'),
-            'bars',
-            ['provider', 'symbol', 'interval_minutes', 'bar_open_at']
-        ) }}
-        -- noqa: disable=LT02
-        {% if var('only_symbols') %}
-        and bars.symbol in ('{{ var("only_symbols") | join("', '") }}')
-        {% endif %}
+        {{ cf_of_symbols(var('only_symbols'), 'bars') }} -- noqa: LT02
+    {{ cf_only_newest(
+        source('raw', 'price_bars'),
+        'bars',
+        ['provider', 'symbol', 'interval_minutes', 'bar_open_at']
+    ) }}
 )
 
 select * from renamed

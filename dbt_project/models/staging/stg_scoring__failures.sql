@@ -17,12 +17,12 @@ renamed as (
     from failures
     where
         {{ cf_visible('failures', has_available_at=false) }}
-        and {{ cf_is_newest(
-            source('raw', 'scoring_failures'),
-            'failures',
-            ['text_id', 'model_id', 'model_revision'],
-            has_available_at=false
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'scoring_failures'),
+        'failures',
+        ['text_id', 'model_id', 'model_revision'],
+        has_available_at=false
+    ) }}
 )
 
 select * from renamed

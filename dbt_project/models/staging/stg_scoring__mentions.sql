@@ -17,12 +17,12 @@ renamed as (
     from mentions
     where
         {{ cf_visible('mentions', has_available_at=false) }}
-        and {{ cf_is_newest(
-            source('raw', 'asset_mentions'),
-            'mentions',
-            ['text_id', 'symbol'],
-            has_available_at=false
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'asset_mentions'),
+        'mentions',
+        ['text_id', 'symbol'],
+        has_available_at=false
+    ) }}
 )
 
 select * from renamed

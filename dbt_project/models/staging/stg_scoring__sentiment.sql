@@ -22,12 +22,12 @@ renamed as (
     from scores
     where
         {{ cf_visible('scores', has_available_at=false) }}
-        and {{ cf_is_newest(
-            source('raw', 'sentiment_scores'),
-            'scores',
-            ['text_id', 'model_id', 'model_revision'],
-            has_available_at=false
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'sentiment_scores'),
+        'scores',
+        ['text_id', 'model_id', 'model_revision'],
+        has_available_at=false
+    ) }}
 )
 
 select * from renamed

@@ -18,11 +18,11 @@ renamed as (
     from captures
     where
         {{ cf_visible('captures') }}
-        and {{ cf_is_newest(
-            source('raw', 'social_engagement'),
-            'captures',
-            ['platform', 'post_id', 'captured_at']
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'social_engagement'),
+        'captures',
+        ['platform', 'post_id', 'captured_at']
+    ) }}
 )
 
 select * from renamed

@@ -21,11 +21,11 @@ renamed as (
     from posts
     where
         {{ cf_visible('posts') }}
-        and {{ cf_is_newest(
-            source('raw', 'social_posts'),
-            'posts',
-            ['platform', 'post_id']
-        ) }}
+    {{ cf_only_newest(
+        source('raw', 'social_posts'),
+        'posts',
+        ['platform', 'post_id']
+    ) }}
 )
 
 select * from renamed
