@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.journal import DbtNode
+from flows.journal_rows import DbtNode
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact  # isort: skip
 from prefect.context import FlowRunContext  # isort: skip

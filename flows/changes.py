@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from flows.journal import COMPLETED, Journal
+from flows.journal import Journal
+from flows.journal_rows import COMPLETED
 from flows.schedules import SCHEDULES
 from ingestion.config import Settings
 from ingestion.destination import Warehouse

@@ -16,7 +16,7 @@ from typing import Any
 
 from flows.dbt_results import failure_line, journal_nodes, may_pass, merged, read_results
 from flows.errors import TransformError
-from flows.journal import DbtNode
+from flows.journal_rows import DbtNode
 from flows.lock import lock_path
 from ingestion.config import PROJECT_ROOT, Settings
 from ingestion.engine import duckdb_path

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.journal import DbtNode
+from flows.journal_rows import DbtNode
 from ingestion.config import Settings
 from ingestion.engine import engine_for
 from ingestion.server_errors import TRANSIENT

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flows.journal import DbtNode
+    from flows.journal_rows import DbtNode
 
 
 class RunError(Exception):

@@ -7,77 +7,31 @@ apart from the raw tables, which are history and only grow.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
+from flows.journal_rows import (
+    COMPLETED,
+    CRASHED,
+    FAILED_TEST,
+    LAST_TABLE,
+    DbtNode,
+    FlowRun,
+    RunStart,
+    tables,
+)
 from flows.schedules import SCHEDULES
 from ingestion.config import Settings
 from ingestion.engine import Statement, engine_for
 
-COMPLETED, FAILED, CRASHED = "completed", "failed", "crashed"
-#: States of a dbt test that did not pass.
-FAILED_TEST = ("fail", "error", "runtime error")
 #: How long runs and the nodes of dbt are kept.
 KEEP_DAYS = 30
-#: The tables are made in one go; this one is the last.
-LAST_TABLE = "flow_starts"
-
 _ERROR_LENGTH = 2000
 _RUN_COLUMNS = "run_id, flow, started_at, ended_at, state, error, new_rows"
 _NODE_COLUMNS = "node, kind, status, seconds, row_count"
 #: Rows of one insert.
 _BATCH = 200
-
-
-@dataclass(frozen=True)
-class FlowRun:
-    """One run of a flow.
-
-    Attributes:
-        state: `completed`, `failed` (it said why) or `crashed` (it could not).
-        error: one line; None for a completed run.
-        new_rows: raw rows stored; None where the flow stores none or it is not known.
-    """
-
-    run_id: str
-    flow: str
-    started_at: datetime
-    ended_at: datetime
-    state: str
-    error: str | None = None
-    new_rows: int | None = None
-
-
-@dataclass(frozen=True)
-class DbtNode:
-    """What dbt did with one node.
-
-    Attributes:
-        kind: `model`, `test` or `seed`.
-        status: dbt's own word: success, pass, fail, error, skipped, warn.
-        row_count: rows that the node wrote; None where the engine does not tell.
-    """
-
-    node: str
-    kind: str
-    status: str
-    seconds: float
-    row_count: int | None = None
-
-
-@dataclass(frozen=True)
-class RunStart:
-    """A run that has begun.
-
-    Attributes:
-        is_exclusive: it holds the run lock from its start to its end.
-    """
-
-    run_id: str
-    flow: str
-    started_at: datetime
-    is_exclusive: bool
 
 
 class Journal:
@@ -272,39 +226,7 @@ class Journal:
     def _ensure(self) -> None:
         if self._engine.has_table(self._schema, LAST_TABLE):
             return
-        kind = "database" if self._is_server else "schema"
-        moment = "datetime(6)" if self._is_server else "timestamptz"
-        key = "character set ascii collate ascii_bin " if self._is_server else ""
-        end = " engine=InnoDB default charset=utf8mb4" if self._is_server else ""
-        self._engine.write(
-            [
-                (f"create {kind} if not exists {self._schema}", ()),
-                (
-                    f"create table if not exists {self._table('flow_runs')} ("
-                    f"run_id varchar(36) {key}not null primary key, "
-                    f"flow varchar(64) {key}not null, "
-                    f"started_at {moment} not null, ended_at {moment} not null, "
-                    f"state varchar(16) {key}not null, error text null, new_rows bigint null, "
-                    f"number bigint not null){end}",
-                    (),
-                ),
-                (
-                    f"create table if not exists {self._table('dbt_nodes')} ("
-                    f"run_id varchar(36) {key}not null, node varchar(255) {key}not null, "
-                    f"kind varchar(16) {key}not null, status varchar(16) {key}not null, "
-                    f"seconds double not null, row_count bigint null, "
-                    f"primary key (run_id, node)){end}",
-                    (),
-                ),
-                (
-                    f"create table if not exists {self._table(LAST_TABLE)} ("
-                    f"run_id varchar(36) {key}not null primary key, "
-                    f"flow varchar(64) {key}not null, "
-                    f"started_at {moment} not null, is_exclusive smallint not null){end}",
-                    (),
-                ),
-            ]
-        )
+        self._engine.write(tables(self._schema, is_server=self._is_server))
 
 
 def one_line(text: str) -> str:

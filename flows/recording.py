@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from flows.errors import LockedError
-from flows.journal import COMPLETED, CRASHED, FAILED, DbtNode, FlowRun, Journal, RunStart
+from flows.journal import Journal
+from flows.journal_rows import COMPLETED, CRASHED, FAILED, DbtNode, FlowRun, RunStart
 from flows.lock import flow_lock, lock_path, run_lock
 from ingestion.config import Settings
 from ingestion.errors import IngestionError

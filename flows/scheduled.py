@@ -17,7 +17,8 @@ from flows import steps
 from flows.changes import changed_tables, may_have_texts
 from flows.dbt import run_dbt
 from flows.errors import RunningError
-from flows.journal import COMPLETED, KEEP_DAYS, FlowRun, Journal
+from flows.journal import KEEP_DAYS, Journal
+from flows.journal_rows import COMPLETED, FlowRun
 from flows.lock import run_lock
 from flows.pipeline import (
     PipelineReport,

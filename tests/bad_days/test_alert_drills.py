@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from flows.journal import FlowRun, Journal
+from flows.journal import Journal
+from flows.journal_rows import FlowRun
 from flows.lock import run_lock
 from ingestion.config import Settings
 from ingestion.destination import Warehouse

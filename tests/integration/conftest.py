@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from prefect.testing.utilities import prefect_test_harness
 
 from ingestion.sandbox import RunningSandbox, SandboxData, generate_sample, running_sandbox
 from tests.support.scores import stand_in_scores
@@ -25,6 +26,29 @@ def sandbox(sample: SandboxData) -> Iterator[RunningSandbox]:
     """A sandbox of its own for each test, at the end of the sample."""
     with running_sandbox(sample) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def pair_sandbox(sample: SandboxData) -> Iterator[RunningSandbox]:
+    """One sandbox for a module, over two symbols of the sample."""
+    pair = {symbol: sample.bars[symbol] for symbol in ("BTC", "DOGE")}
+    with running_sandbox(replace(sample, bars=pair)) as running:
+        yield running
+
+
+@pytest.fixture
+def no_faults(pair_sandbox: RunningSandbox) -> Iterator[None]:
+    """The module's sandbox behaves when a test begins, and again when it has ended."""
+    pair_sandbox.faults.clear()
+    yield
+    pair_sandbox.faults.clear()
+
+
+@pytest.fixture(scope="module")
+def prefect_harness() -> Iterator[None]:
+    """A Prefect server of the module's own."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
 
 
 LIVED_SYMBOLS = ("BTC", "DOGE")

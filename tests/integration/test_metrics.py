@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from flows.errors import LockedError, RunError
-from flows.journal import DbtNode, FlowRun, Journal
+from flows.journal import Journal
+from flows.journal_rows import DbtNode, FlowRun
 from flows.lock import reading_lock, run_lock
 from flows.metrics.exposition import bound
 from flows.metrics.families import FAMILIES, Readings

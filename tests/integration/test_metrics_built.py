@@ -19,7 +19,8 @@ import duckdb
 import pytest
 
 from flows import steps
-from flows.journal import FlowRun, Journal
+from flows.journal import Journal
+from flows.journal_rows import FlowRun
 from flows.metrics.families import FAMILIES
 from flows.metrics.streams import STREAMS, max_age, shown
 from flows.schedules import MART_MAX_AGE

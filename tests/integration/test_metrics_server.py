@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.journal import FlowRun, Journal
+from flows.journal import Journal
+from flows.journal_rows import FlowRun
 from ingestion.server import Server
 from tests.support.metrics import NOW, SEED, Exporter, articles, bars
 from tests.support.mysql_server import ServerForTest

@@ -8,61 +8,40 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.errors import LockedError, PipelineError
 from flows.lock import run_lock
 from flows.pipeline import PipelineReport, ingest, pipeline
 from flows.summary import summarise_mart
-from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox
 from tests.support.marts import assert_same, read_mart
 from tests.support.warehouses import TestWarehouse
 
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.usefixtures("prefect_harness", "no_faults"),
+]
 SYMBOLS = "BTC,DOGE"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """One sandbox for the module, over three symbols of the sample."""
-    data = generate_sample()
-    with running_sandbox(replace(data, bars={s: data.bars[s] for s in ("BTC", "DOGE")})) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(sandbox: RunningSandbox) -> Iterator[None]:
-    sandbox.faults.clear()
-    yield
-    sandbox.faults.clear()
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> TestWarehouse:
+def built(tmp_path_factory: pytest.TempPathFactory, pair_sandbox: RunningSandbox) -> TestWarehouse:
     """A warehouse after one whole run; tests that change it work on a copy."""
-    warehouse = _warehouse(tmp_path_factory.mktemp("built"), sandbox)
+    warehouse = _warehouse(tmp_path_factory.mktemp("built"), pair_sandbox)
     _run(warehouse)
     return warehouse
 
 
-def _warehouse(folder: Path, sandbox: RunningSandbox, **overrides: Any) -> TestWarehouse:
+def _warehouse(folder: Path, pair_sandbox: RunningSandbox, **overrides: Any) -> TestWarehouse:
     return TestWarehouse(
         folder,
-        sandbox,
+        pair_sandbox,
         symbols=SYMBOLS,
         history_start="2024-05-20",
         http_attempts=2,
@@ -112,13 +91,13 @@ def test_a_second_run_adds_and_changes_nothing(built: TestWarehouse) -> None:
 
 
 def test_a_failed_source_fails_the_run_but_not_the_others(
-    tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pair_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unreachable source fails its own step; the mart is built; the end names the source."""
     monkeypatch.setattr(ingest, "retry_delay_seconds", 0)
-    sandbox.faults.add("/alternative_me", "status", status=503, times=None)
-    sandbox.faults.add("/rss", "html", times=None)
-    warehouse = _warehouse(tmp_path, sandbox)
+    pair_sandbox.faults.add("/alternative_me", "status", status=503, times=None)
+    pair_sandbox.faults.add("/rss", "html", times=None)
+    warehouse = _warehouse(tmp_path, pair_sandbox)
     with pytest.raises(PipelineError) as failure:
         _run(warehouse)
     lines = str(failure.value).splitlines()
@@ -127,7 +106,7 @@ def test_a_failed_source_fails_the_run_but_not_the_others(
     counts = warehouse.raw_counts()
     assert counts["articles"] == 0
     assert counts["price_bars"] == len(read_mart(warehouse.path)) > 0
-    sandbox.faults.clear()
+    pair_sandbox.faults.clear()
     healed = _run(warehouse)
     assert healed.failures == {}
     assert warehouse.raw_counts()["articles"] > 0
@@ -189,16 +168,16 @@ def test_rows_of_a_load_that_was_finished_late_are_not_lost(
 
 
 def test_bad_rows_are_kept_apart_and_the_rest_arrives(
-    tmp_path: Path, sandbox: RunningSandbox
+    tmp_path: Path, pair_sandbox: RunningSandbox
 ) -> None:
     """One page with a broken bar: the bar is in rejected_rows with reason and payload."""
-    sandbox.faults.add(
+    pair_sandbox.faults.add(
         "/coinbase/products/BTC-USD/candles",
         "replace",
         times=1,
         rewrite=lambda body: body.replace(b"[[", b'[[1718000000,"x",1,1,1,1],[', 1),
     )
-    warehouse = _warehouse(tmp_path, sandbox)
+    warehouse = _warehouse(tmp_path, pair_sandbox)
     report = _run(warehouse, sources=["coinbase"])
     assert report.sources[0].rejected == 1
     rejected = warehouse.query("select reason, payload from crypto_raw.rejected_rows")

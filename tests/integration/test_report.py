@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.errors import RunError
-from flows.journal import DbtNode, FlowRun, Journal
+from flows.journal import Journal
+from flows.journal_rows import DbtNode, FlowRun
 from flows.report.facts import findings, read_facts
 from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
 from tests.support.warehouses import TestWarehouse

@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ import pytest
 from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.testing.utilities import prefect_test_harness
 
 from flows import scheduled
 from flows.artifacts import FAILURE_KEY, NODES_KEY
@@ -29,37 +26,20 @@ from flows.journal import Journal
 from flows.lock import flow_lock, run_lock
 from flows.pipeline import ingest
 from flows.recording import recorded
-from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
+from ingestion.sandbox import RunningSandbox
 from tests.support.warehouses import TestWarehouse
 
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [
+    pytest.mark.xdist_group("pipeline"),
+    pytest.mark.usefixtures("prefect_harness", "no_faults"),
+]
 INGESTING = ("prices", "news", "social", "macro", "onchain")
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    data = generate_sample()
-    with running_sandbox(replace(data, bars={s: data.bars[s] for s in ("BTC", "DOGE")})) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(sandbox: RunningSandbox) -> Iterator[None]:
-    sandbox.faults.clear()
-    yield
-    sandbox.faults.clear()
-
-
-def _warehouse(folder: Path, sandbox: RunningSandbox) -> TestWarehouse:
+def _warehouse(folder: Path, pair_sandbox: RunningSandbox) -> TestWarehouse:
     return TestWarehouse(
-        folder, sandbox, symbols="BTC,DOGE", history_start="2024-06-25", http_attempts=1
+        folder, pair_sandbox, symbols="BTC,DOGE", history_start="2024-06-25", http_attempts=1
     )
 
 
@@ -69,9 +49,9 @@ def _run(name: str, warehouse: TestWarehouse) -> Any:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> TestWarehouse:
+def built(tmp_path_factory: pytest.TempPathFactory, pair_sandbox: RunningSandbox) -> TestWarehouse:
     """A warehouse after one run of each schedule; tests that change it work on a copy."""
-    warehouse = _warehouse(tmp_path_factory.mktemp("built"), sandbox)
+    warehouse = _warehouse(tmp_path_factory.mktemp("built"), pair_sandbox)
     for name in (*INGESTING, "score", "transform"):
         state = _run(name, warehouse)
         assert state.is_completed(), f"{name}: {state.message}"

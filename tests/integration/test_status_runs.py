@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.errors import RunError
-from flows.journal import FlowRun, Journal, RunStart
+from flows.journal import Journal
+from flows.journal_rows import FlowRun, RunStart
 from flows.run_status import run_status
 from flows.schedules import MART_MAX_AGE, SCHEDULES
 from ingestion.config import Settings

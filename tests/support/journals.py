@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from flows.journal import DbtNode, FlowRun, Journal, RunStart
+from flows.journal import Journal
+from flows.journal_rows import DbtNode, FlowRun, RunStart
 from ingestion.config import Settings
 
 START = datetime(2024, 6, 1, 12, 30, 15, 123456, tzinfo=UTC)

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.journal import DbtNode, FlowRun, Journal
+from flows.journal import Journal
+from flows.journal_rows import DbtNode, FlowRun
 from ingestion.config import Settings
 from tests.support.journals import check_journal
 

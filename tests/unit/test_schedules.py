@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.journal import FlowRun
+from flows.journal_rows import FlowRun
 from flows.schedules import MART_MAX_AGE, SCHEDULES, last_done, stale_flows
 
 ROOT = Path(__file__).parents[2]
