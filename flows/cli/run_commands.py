@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows import steps
@@ -171,7 +171,7 @@ def transform(
         str, typer.Option(help="batch: the rows just written; all: every row.")
     ] = "batch",
     variables: Annotated[
-        str, typer.Option("--vars", help="dbt vars in place of the project's, as JSON.")
+        str, typer.Option("--vars", help="dbt vars in place of the project's, in YAML or JSON.")
     ] = "{}",
     wait: Wait = 0.0,
     as_json: output.JsonFlag = False,
@@ -233,11 +233,11 @@ def demo(
 
 def _variables(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
         found = None
     if not isinstance(found, dict):
-        msg = f"--vars {text}: write a JSON object of dbt vars"
+        msg = f"--vars {text}: write dbt vars as dbt takes them, in YAML or JSON: '{{name: value}}'"
         raise RunError(msg)
     return found
 

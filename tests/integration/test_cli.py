@@ -93,6 +93,11 @@ def test_help_shows_an_example(cli: Cli, command: str) -> None:
         (("transform", "--as-of", "yesterday"), {}, "--as-of yesterday: not a time; write it as"),
         (("transform", "--as-of", "2024-01-01T00:00"), {}, "has no offset from UTC"),
         (("transform", "--tests", "none"), {}, "--tests none: must be batch or all"),
+        (
+            ("transform", "--vars", "{health"),
+            {},
+            "--vars {health: write dbt vars as dbt takes them",
+        ),
         (("status",), {"CFW_NOW": "2024-01-01T00:00:00"}, "CFW_NOW: has no time zone"),
         (("status",), {"CFW_SCHEMA_PREFIX": "x; drop"}, "CFW_SCHEMA_PREFIX: must be"),
         (("tables",), {"CFW_WAREHOUSE_URL": "oracle://x"}, "CFW_WAREHOUSE_URL: must be duckdb:///"),
@@ -186,9 +191,11 @@ def test_sandbox_env_quotes_for_the_shell(cli: Cli) -> None:
 
 def test_settings_example_names_every_setting() -> None:
     """.env.example lists what there is, and nothing else."""
+    from flows.metrics.settings import MetricsSettings
     from scoring.config import ScoringSettings
 
-    known = {f"CFW_{n.upper()}" for n in (*Settings.model_fields, *ScoringSettings.model_fields)}
+    settings = (Settings, ScoringSettings, MetricsSettings)
+    known = {f"CFW_{name.upper()}" for found in settings for name in found.model_fields}
     lines = Path(".env.example").read_text(encoding="utf-8").splitlines()
     listed = {line.split("=")[0] for line in lines if line.startswith("CFW_")}
     assert listed == known

@@ -26,7 +26,19 @@ NEEDS = ("docker", "kubectl", "server", "root", "network", "data", "slow", "stay
 #: Programs that the checked blocks may name.
 _PROGRAMS = {
     *("mysql", "mysqldump", "mariadb", "mariadb-dump", "gzip", "gunzip", "sleep", "timedatectl"),
-    *("export", "eval", "kind", "docker", "kubectl", "make", "sh", "bash", "cfw", "python"),
+    *(
+        "export",
+        "eval",
+        "kind",
+        "docker",
+        "kubectl",
+        "make",
+        "sh",
+        "bash",
+        "cfw",
+        "python",
+        "prefect",
+    ),
 }
 _FENCE = re.compile(r"^( *)```(\w+)[ \t]*([^\n]*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(cfw [a-z][^`]*)`")
