@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.journal_rows import DbtNode
+from flows.journal_rows import NAME_LENGTH, DbtNode
 from ingestion.config import Settings
 from ingestion.engine import engine_for
 from ingestion.server_errors import TRANSIENT
@@ -59,9 +60,17 @@ def _is_passing(message: str) -> bool:
 
 
 def name_of(node: Result) -> str:
-    """Return a node's kind and name, as messages show it."""
-    parts: list[str] = node["unique_id"].split(".")
-    return f"{parts[0]} {parts[2]}"
+    """Return a node's kind and name, as messages and the journal show it.
+
+    The name of a generic test lists its arguments; one that is too long for the journal is cut, and
+    ends in a hash of the whole, so that no two nodes share a name.
+    """
+    kind, _, *name = node["unique_id"].split(".")
+    shown = f"{kind} {name[0]}"
+    if len(shown) <= NAME_LENGTH:
+        return shown
+    end = "~" + hashlib.sha256(shown.encode()).hexdigest()[:8]
+    return shown[: NAME_LENGTH - len(end)] + end
 
 
 def failure_line(nodes: Sequence[Result], output: str, log: Path) -> str:

@@ -8,6 +8,8 @@ from datetime import datetime
 from ingestion.engine import Statement
 
 COMPLETED, FAILED, CRASHED = "completed", "failed", "crashed"
+#: Characters of a node's name.
+NAME_LENGTH = 255
 #: States of a dbt test that did not pass.
 FAILED_TEST = ("fail", "error", "runtime error")
 #: The tables are made in one go; this one is the last.
@@ -83,7 +85,7 @@ def tables(schema: str, *, is_server: bool) -> list[Statement]:
         ),
         (
             f"create table if not exists {schema}.dbt_nodes ("
-            f"run_id varchar(36) {key}not null, node varchar(255) {key}not null, "
+            f"run_id varchar(36) {key}not null, node varchar({NAME_LENGTH}) {key}not null, "
             f"kind varchar(16) {key}not null, status varchar(16) {key}not null, "
             f"seconds double not null, row_count bigint null, "
             f"primary key (run_id, node)){end}",
