@@ -24,7 +24,7 @@ demo: setup ## Build a demo warehouse from the built-in sample: no key, no serve
 	$(BIN)/cfw demo
 
 test: setup server chromium promtool ## Run all tests (loopback only; installs MariaDB, Chromium and promtool where it may)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 # What the tests need and no wheel brings. Installed for root on Debian and Ubuntu, its services not started;
 # elsewhere one line says what to install. Arguments: the check that it is here, its packages, who needs it.

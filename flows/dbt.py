@@ -7,11 +7,11 @@ import logging
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from flows.dbt_results import failure_line, journal_nodes, may_pass, merged, read_results
@@ -143,13 +143,13 @@ def run_dbt(
     _forget_stale_parse(folder)
     results, log = folder / "run_results.json", folder / "logs" / "dbt.log"
     results.unlink(missing_ok=True)
-    started = time.monotonic()
+    started = monotonic()
     environment = dbt_environment(settings, into, is_past=is_past)
     done = _dbt(command, environment)
     nodes = read_results(results)
     if done.returncode != 0 and may_pass(nodes, done.stdout + done.stderr):
         logger.warning("%s; trying again", failure_line(nodes, done.stdout + done.stderr, log))
-        time.sleep(RETRY_SECONDS)
+        sleep(RETRY_SECONDS)
         # Only what failed and what was skipped for it; all of it where dbt did not come so far.
         done = _dbt(["retry"] if nodes else command, environment)
         nodes = merged(nodes, read_results(results))
@@ -157,7 +157,7 @@ def run_dbt(
     told = journal_nodes(built, nodes, folder / "manifest.json")
     if done.returncode != 0:
         raise TransformError(failure_line(nodes, done.stdout + done.stderr, log), told)
-    return _report(told, time.monotonic() - started)
+    return _report(told, monotonic() - started)
 
 
 def _dbt(

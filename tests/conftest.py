@@ -21,6 +21,22 @@ ROOT = Path(__file__).resolve().parents[1]
 _LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104 - compared, never bound
 
 
+#: Of these the quick ones are many: they fill the gaps at the end, so they begin last.
+_BEGIN_LAST = ("contract", "unit")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file on one worker, as its tests share fixtures; begin with the long ones.
+
+    Files with a group of their own (``xdist_group``) share fixtures with other files.
+    """
+    items.sort(key=lambda item: bool({*_BEGIN_LAST} & {*item.path.parts}))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every connection that would leave this machine."""

@@ -21,8 +21,6 @@ from ingestion.steps import run_step
 from tests.support.dockerfile import ROOT
 from tests.support.mysql_server import ServerForTest, find_binary
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 SCRIPTS = ROOT / "deploy" / "mysql"
 ROLES = ("loader", "transformer", "reader", "worker", "monitor", "backup")
 #: Every character that a shell, sed or SQL could trip over, but for the one that splits statements.

@@ -17,8 +17,6 @@ from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
 from tests.support.mysql_server import ServerForTest
 from tests.support.prefect_server import environment
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[RunningSandbox]:

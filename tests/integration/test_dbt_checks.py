@@ -16,8 +16,6 @@ from flows.errors import TransformError
 from ingestion.config import Settings
 from tests.support.mysql_server import ServerForTest
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 Execute = Callable[[str], object]
 GAPLESS = "bar_numbers_are_gapless"
 UNIQUE = "int_prices__bars,test_name:cf_unique_in_window"

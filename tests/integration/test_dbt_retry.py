@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +21,6 @@ from ingestion.config import Settings
 from ingestion.sandbox import RunningSandbox, generate_sample, running_sandbox
 from ingestion.steps import run_step
 from tests.support.mysql_server import ServerForTest, connect
-
-pytestmark = pytest.mark.xdist_group("servers")
 
 
 def _node(name: str, status: str, message: str = "") -> dict[str, Any]:
@@ -118,7 +115,7 @@ def test_a_file_that_another_program_holds_is_tried_again(
         waited.append(seconds)
         reader.communicate(timeout=30)
 
-    monkeypatch.setattr(time, "sleep", end_reader)
+    monkeypatch.setattr(runner, "sleep", end_reader)
     report = run_dbt(settings, ["run", "--select", "int_numbers"], _variables())
     assert waited == [8.0]
     assert [(node.node, node.status) for node in report.nodes] == [("model int_numbers", "success")]
@@ -156,7 +153,7 @@ def test_only_the_locked_model_and_its_children_run_again(
         first.update(_statuses(settings))
         reader.close()
 
-    monkeypatch.setattr(runner.time, "sleep", release)
+    monkeypatch.setattr(runner, "sleep", release)
     report = run_dbt(settings, build, _variables())
     assert first["int_numbers"] == "error", "the reader held the table"
     assert first["assets"] == "success"
@@ -182,6 +179,6 @@ def test_a_failing_model_is_not_tried_twice(
         sandbox, warehouse_url=f"duckdb:///{tmp_path / 'w.duckdb'}", data_dir=tmp_path
     )
     _land(settings)
-    monkeypatch.setattr(runner.time, "sleep", lambda _: pytest.fail("tried again"))
+    monkeypatch.setattr(runner, "sleep", lambda _: pytest.fail("tried again"))
     with pytest.raises(TransformError, match="nodes failed: model int_prices__bars"):
         run_dbt(settings, ["build", "--select", "int_prices__bars"], _variables())

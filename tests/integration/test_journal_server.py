@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.journals import check_journal
 from tests.support.mysql_server import ServerForTest
-
-pytestmark = pytest.mark.xdist_group("servers")
 
 
 def test_the_journal_keeps_what_ran(server: ServerForTest) -> None:

@@ -15,7 +15,6 @@ from tests.support.metrics import NOW, SEED, Exporter, articles, bars
 from tests.support.mysql_server import ServerForTest
 from tests.support.promtool import Scrape, firing
 
-pytestmark = pytest.mark.xdist_group("servers")
 COINBASE = {"table": "price_bars", "source": "coinbase"}
 
 

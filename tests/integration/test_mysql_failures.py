@@ -20,8 +20,6 @@ from ingestion.errors import SettingsError, WarehouseError
 from tests.support.certificates import make_certificates
 from tests.support.mysql_server import PrivateServer
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 ROOT = Path(__file__).parents[2]
 CLOCK = datetime(2024, 1, 1, tzinfo=UTC)
 #: All tables in one file of a fixed size: full like a disk, with the same error 1114.

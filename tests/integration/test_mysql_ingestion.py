@@ -25,8 +25,6 @@ from ingestion.steps import STEPS, run_step
 from ingestion.tables import TABLES
 from tests.support.mysql_server import ServerForTest, connect
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 ROOT = Path(__file__).parents[2]
 SEED = ROOT / "dbt_project" / "seeds" / "assets.csv"
 CLOCK = datetime(2024, 1, 1, tzinfo=UTC)

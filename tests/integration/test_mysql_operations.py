@@ -24,8 +24,6 @@ from ingestion.steps import STEPS, run_step
 from ingestion.tables import TABLES
 from tests.support.mysql_server import ServerForTest, find_binary
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 ROOT = Path(__file__).parents[2]
 USERS_SQL = ROOT / "deploy" / "mysql" / "users.sql"
 ROLES = ("loader", "transformer", "reader", "worker", "monitor", "backup")

@@ -16,8 +16,6 @@ from scoring.queue import QueuedText, Shard
 from scoring.registry import load_registry
 from tests.support.mysql_server import ServerForTest
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 VADER = load_registry().get("vader")
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 

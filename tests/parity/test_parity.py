@@ -22,8 +22,6 @@ from tests.support.warehouses import TestWarehouse
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.xdist_group("servers")
-
 
 class Warehouse:
     """A warehouse that dbt builds by itself, in its own folder of artefacts."""

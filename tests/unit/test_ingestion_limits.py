@@ -92,6 +92,13 @@ def test_two_tasks_share_one_bucket(tmp_path: Path) -> None:
     assert clock.now - NOON == pytest.approx((60 - 5) / 5)
 
 
+def _processes() -> multiprocessing.context.ForkServerContext:
+    """Return how processes are made: not as copies of the tests' own, which has threads."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ingestion.limits", "ingestion.gate"])
+    return context
+
+
 def _take(folder: Path, turns: int) -> None:
     gate = HostGate(HostLedger(folder), "h", 50.0)
     for _ in range(turns):
@@ -100,7 +107,7 @@ def _take(folder: Path, turns: int) -> None:
 
 def test_processes_and_threads_share_one_bucket(tmp_path: Path) -> None:
     started = time.time()
-    context = multiprocessing.get_context("fork")
+    context = _processes()
     processes = [context.Process(target=_take, args=(tmp_path, 20)) for _ in range(2)]
     threads = [threading.Thread(target=_take, args=(tmp_path, 20)) for _ in range(2)]
     for worker in (*processes, *threads):
@@ -120,7 +127,7 @@ def _open(folder: Path) -> None:
 
 
 def test_many_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = _processes()
     for attempt in range(10):
         folder = tmp_path / str(attempt)
         processes = [context.Process(target=_open, args=(folder,)) for _ in range(6)]

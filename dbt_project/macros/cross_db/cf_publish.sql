@@ -87,11 +87,13 @@
     {%- if existing is not none and not existing.is_table -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
+    {%- do cf_take_turn() -%}
     {%- call statement('main') -%}
         rename table
         {%- if existing is not none and existing.is_table %} {{ target_relation }} to {{ previous }}, {% endif %}
             {{ candidate }} to {{ target_relation }}
     {%- endcall -%}
+    {%- do cf_end_turn() -%}
     {%- do run_query('create table ' ~ candidate ~ ' like ' ~ target_relation) -%}
 {%- endmacro %}
 

@@ -78,10 +78,12 @@
     {% if existing is not none and not existing.is_view %}
         {% do adapter.drop_relation(existing) %}
     {% endif %}
+    {% do cf_take_turn() %}
     {% call statement('main') %}
         create or replace view {{ target_relation }} as
         {{ sql }}
     {% endcall %}
+    {% do cf_end_turn() %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmacro %}
@@ -145,6 +147,7 @@
 
 {#- One atomic rename: readers see the old table or the new one. -#}
 {% macro cf_take_place(next, target_relation, existing) -%}
+    {%- do cf_take_turn() -%}
     {%- if existing is not none and existing.is_table -%}
         {%- set old = cf_beside(target_relation, 'old') -%}
         {%- do run_query('drop table if exists ' ~ old) -%}
@@ -156,4 +159,21 @@
         {%- if existing is not none -%}{%- do adapter.drop_relation(existing) -%}{%- endif -%}
         {%- do run_query('rename table ' ~ next ~ ' to ' ~ target_relation) -%}
     {%- endif -%}
+    {%- do cf_end_turn() -%}
+{%- endmacro %}
+
+{#- Threads replace views and names of tables one after the other: each change also locks the views that read what it
+    changes, and MySQL ends one of two that want each other's ("Deadlock found"). A turn is a moment. One that an error
+    left open ends with its connection, or is passed over after 10 seconds. -#}
+{% macro cf_take_turn() -%}
+    {%- do run_query("select get_lock('" ~ cf_turn_name() ~ "', 10)") -%}
+{%- endmacro %}
+
+{% macro cf_end_turn() -%}
+    {%- do run_query("select release_lock('" ~ cf_turn_name() ~ "')") -%}
+{%- endmacro %}
+
+{#- A lock's name may have 64 characters, and another warehouse of the server has turns of its own. -#}
+{% macro cf_turn_name() -%}
+    {{ return('cfw-names-' ~ local_md5(target.schema)) }}
 {%- endmacro %}
