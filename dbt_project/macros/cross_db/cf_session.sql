@@ -20,9 +20,12 @@
 {%- endmacro %}
 
 {#- Read committed: a build must not lock the rows that the loader adds to. Division by zero is NULL (its mode is
-    left out), a value that does not fit is an error. -#}
+    left out), a value that does not fit is an error. Without limits a statement would wait for a reader's open
+    transaction for a day (MariaDB) or a year (MySQL). -#}
 {% macro cf_server_settings() -%}
     session time_zone = '+00:00',
+        session lock_wait_timeout = {{ env_var('CFW_MYSQL_LOCK_WAIT_SECONDS', '60') | int }},
+        session innodb_lock_wait_timeout = {{ env_var('CFW_MYSQL_LOCK_WAIT_SECONDS', '60') | int }},
         session sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION',
         session tmp_table_size = {{ var('server_memory_mb') }} * 1024 * 1024,
         session max_heap_table_size = {{ var('server_memory_mb') }} * 1024 * 1024
