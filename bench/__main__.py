@@ -1,7 +1,8 @@
 """`make bench` prints the tables and writes data/bench.json; `python -m bench PART...` runs parts.
 
-CFW_BENCH_MARIADB_URL and CFW_BENCH_MYSQL_URL add those servers; CFW_BENCH_SHARE runs a share of the
-history. A part run alone writes no file.
+CFW_BENCH_MARIADB_URL and CFW_BENCH_MYSQL_URL name the servers; without the first a private MariaDB
+is started where it is installed. CFW_BENCH_SHARE runs a share of the history. A part run alone
+writes no file.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ from collections.abc import Callable, Iterator
 from bench import backfill, ingestion, scoring
 from bench.results import Result, publish, show
 from bench.scale import measure
+from bench.servers import bench_server
 
 Say = Callable[[str], None]
 
 
-def _engine(name: str, variable: str | None) -> Callable[[float, Say], Iterator[Result]]:
+def _duckdb(share: float, say: Say) -> Iterator[Result]:
+    yield from measure("duckdb", "duckdb", share, say)
+
+
+def _server(engine: str) -> Callable[[float, Say], Iterator[Result]]:
     def run(share: float, say: Say) -> Iterator[Result]:
-        url = os.environ.get(variable) if variable else name
-        if url:
-            yield from measure(name, url, share, say)
+        with bench_server(engine, say) as url:
+            if url:
+                yield from measure(engine, url, share, say)
 
     return run
 
@@ -31,9 +37,9 @@ def _scoring(_share: float, say: Say) -> Iterator[Result]:
 
 
 PARTS: dict[str, Callable[[float, Say], Iterator[Result]]] = {
-    "duckdb": _engine("duckdb", None),
-    "mariadb": _engine("mariadb", "CFW_BENCH_MARIADB_URL"),
-    "mysql": _engine("mysql", "CFW_BENCH_MYSQL_URL"),
+    "duckdb": _duckdb,
+    "mariadb": _server("mariadb"),
+    "mysql": _server("mysql"),
     "ingestion": ingestion.measure,
     "scoring": _scoring,
     "backfill": backfill.measure,
