@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import backfill, ingestion, scoring
+from bench import backfill, ingestion, parity, scoring
 from bench.results import Result, publish, show
 from bench.scale import measure
 from bench.servers import bench_server
@@ -43,9 +43,10 @@ PARTS: dict[str, Callable[[float, Say], Iterator[Result]]] = {
     "ingestion": ingestion.measure,
     "scoring": _scoring,
     "backfill": backfill.measure,
+    "parity": parity.measure,
 }
-#: Not in the whole: it kills what it measures.
-_ON_REQUEST = ("backfill",)
+#: Not in the whole: one kills what it measures, the other measures no speed.
+_ON_REQUEST = ("backfill", "parity")
 
 
 def main() -> None:
