@@ -3,7 +3,6 @@ history, and what TA-Lib alone needs for the same rows."""
 
 from __future__ import annotations
 
-import resource
 import shutil
 import tempfile
 import time
@@ -18,6 +17,7 @@ import pyarrow as pa
 import talib
 
 from bench.history import Scale, bars_of_hour, news_tables, scale_of, tables
+from bench.memory import watched_children
 from bench.results import Result
 from flows import steps
 from ingestion.config import Settings
@@ -50,12 +50,12 @@ def measure(engine: str, url: str, share: float, say: Callable[[str], None]) -> 
             say(f"{engine}: landing {name} of {run.rows:,} bars")
             run.fill()
             say(f"{engine}: full refresh over {run.rows:,} bars")
-            seconds = run.transform(full_refresh=True)
+            with watched_children() as peak:
+                seconds = run.transform(full_refresh=True)
             if part == share:
                 goal = FULL_GOAL_SECONDS[engine] if share == 1 else None
                 yield Result(f"{engine} full refresh, {run.rows:,} bars", seconds, "s", goal)
-                peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-                yield Result(f"{engine} peak memory of dbt", peak, "MiB")
+                yield Result(f"{engine} peak memory of dbt", peak.mib, "MiB")
                 yield from _talib(folder) if url == "duckdb" else ()
             increments.append(run.increment())
         finally:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.memory import peak_mib
 from bench.results import Result
 from scoring.config import ScoringSettings
 from scoring.registry import ModelSpec, load_registry
@@ -243,8 +244,6 @@ def _apart(one: list[Score], other: list[Score]) -> list[float]:
 
 def peak_memory() -> float:
     """Load both models in bfloat16, score, and return the peak of this process in MiB."""
-    import resource
-
     corpus, _ = texts()
     loaded = []
     with tempfile.TemporaryDirectory() as name:
@@ -257,7 +256,7 @@ def peak_memory() -> float:
             loaded.append(load(spec, folder, settings_of("bfloat16")))
         for scorer in loaded:
             scorer.score(corpus[:500])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mib()
 
 
 if __name__ == "__main__":
