@@ -17,6 +17,7 @@ from ingestion.config import Settings
 from tests.support.mysql_server import ServerForTest
 
 Execute = Callable[[str], object]
+STORED = "mart_has_every_stored_bar"
 GAPLESS = "bar_numbers_are_gapless"
 UNIQUE = "int_prices__bars,test_name:cf_unique_in_window"
 TABLES = (
@@ -57,10 +58,36 @@ def _fill(execute: Execute, prefix: str, *, key: bool = True) -> None:
         execute(f"insert into {schema}.{table} values {values}")
 
 
-def _check(settings: Settings) -> None:
-    """Run both checks over all rows."""
-    arguments = ["test", "--select", GAPLESS, UNIQUE]
+def _check(settings: Settings, *checks: str) -> None:
+    """Run the checks over all rows: those of numbers and keys, or the named ones."""
+    arguments = ["test", "--select", *(checks or (GAPLESS, UNIQUE))]
     run_dbt(settings, arguments, transform_vars(None, None, "", "all"))
+
+
+def _bars_without_a_partner(settings: Settings, execute: Execute) -> None:
+    """Hand the check a mart and its bars, then take a row from each side in turn."""
+    bars = f"{settings.schema_prefix}_intermediate.int_prices__bars"
+    mart = f"{settings.schema_prefix}_marts.ml_features_materialized"
+    for table, columns in (
+        (bars, "bar_hour bigint, bar_open_at timestamp"),
+        (mart, "timestamp_iso timestamp"),
+    ):
+        execute(f"create schema if not exists {table.split('.')[0]}")
+        execute(f"create table {table} (symbol varchar(20), {columns})")
+    for symbol in ("AAA", "BBB"):
+        for hour in range(24, 28):
+            opens = f"'1970-01-02 0{hour - 24}:00:00'"
+            execute(f"insert into {bars} values ('{symbol}', {hour}, {opens})")
+            execute(f"insert into {mart} values ('{symbol}', {opens})")
+    _check(settings, STORED)
+    execute(f"delete from {bars} where symbol = 'BBB' and bar_hour = 26")
+    with pytest.raises(TransformError, match=f"{STORED}.*Got 1 result"):
+        _check(settings, STORED)
+    execute(f"delete from {mart} where symbol = 'BBB' and timestamp_iso = '1970-01-02 02:00:00'")
+    _check(settings, STORED)
+    execute(f"delete from {mart} where symbol = 'BBB' and timestamp_iso = '1970-01-02 00:00:00'")
+    with pytest.raises(TransformError, match=f"{STORED}.*Got 1 result"):
+        _check(settings, STORED)
 
 
 def test_every_defect_of_bar_numbers_and_keys_is_found(tmp_path: Path) -> None:
@@ -86,6 +113,23 @@ def test_every_defect_of_bar_numbers_and_keys_is_found(tmp_path: Path) -> None:
     with pytest.raises(TransformError, match="cf_unique_in_window_int_prices__bars") as failed:
         _check(settings)
     assert GAPLESS in str(failed.value)
+
+
+def test_a_bar_or_a_row_without_the_other_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    settings = Settings(warehouse_url=f"duckdb:///{path}", data_dir=tmp_path)
+
+    def execute(statement: str) -> None:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(statement)
+
+    _bars_without_a_partner(settings, execute)
+
+
+def test_on_a_server_a_bar_or_a_row_without_the_other_is_found(
+    server: ServerForTest, tmp_path: Path
+) -> None:
+    _bars_without_a_partner(server.settings(data_dir=tmp_path), server.execute)
 
 
 def test_on_a_server_a_key_proves_itself_and_its_loss_is_found(

@@ -2,15 +2,21 @@
     at rows from the earliest refreshed hour on (of the refreshed symbols, where the key has one), so that an hourly
     run's tests cost what the hour cost. Where a primary key of the table proves it, nothing is read.
     Args: columns (the key), since (the column that places a row in time: `bar_hour`, or a naive UTC
-    timestamp). -#}
-{% test cf_unique_in_window(model, columns, since='bar_hour') %}
+    timestamp), joins (models that a view joins on all of the key: their keys prove its own). -#}
+{% test cf_unique_in_window(model, columns, since='bar_hour', joins=[]) %}
     {%- set windows = ref('int_refresh__windows') %}
     {%- set floor = '(select min(refresh.refresh_from_hour) from ' ~ windows ~ ' as refresh)' %}
+    {%- set unproven = [] -%}
+    {%- for stored in joins or [model] -%}
+        {%- if not cf_key_proves(stored if stored is not string else ref(stored), columns) -%}
+            {%- do unproven.append(stored) -%}
+        {%- endif -%}
+    {%- endfor %}
     select
         {{ columns | join(', ') }},
         count(*) as row_count
     from {{ model }} as tested
-    {% if cf_key_proves(model, columns) -%}
+    {% if unproven | length == 0 -%}
     where 1 = 0
     {%- elif var('test_scope', 'all') == 'batch' -%}
     where
