@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import backfill, ingestion, parity, scoring
+from bench import backfill, embedded, ingestion, parity, scoring
 from bench.results import Result, publish, show
 from bench.scale import measure
 from bench.servers import bench_server
@@ -34,6 +34,7 @@ def _server(engine: str) -> Callable[[float, Say], Iterator[Result]]:
 
 def _scoring(_share: float, say: Say) -> Iterator[Result]:
     yield from scoring.measure(say)
+    yield from embedded.measure(say)
 
 
 PARTS: dict[str, Callable[[float, Say], Iterator[Result]]] = {
