@@ -206,6 +206,16 @@ def test_runs_and_failed_tests_are_told(page: Browser) -> None:
     assert page.one("#rejected-list").text == "No row was refused."
 
 
+#: Streams whose age stands beside another stream's name; none may.
+BARS_IN_LINE = """
+  return [...document.querySelectorAll(".bars .value")].filter((value) => {
+    const name = value.previousElementSibling.previousElementSibling.getBoundingClientRect();
+    const age = value.getBoundingClientRect();
+    return age.width && (age.top >= name.bottom || age.bottom <= name.top);
+  }).map((value) => value.textContent);
+"""
+
+
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_scrolls_down_only(page: Browser, width: int) -> None:
     page.resize(width, 800, is_phone=True)
@@ -214,3 +224,4 @@ def test_a_phone_scrolls_down_only(page: Browser, width: int) -> None:
     assert wide[0] <= wide[1]
     assert page.one("#verdict").is_shown
     assert page.run("return getComputedStyle(document.body).fontSize") == "16px"
+    assert page.run(BARS_IN_LINE) == []
