@@ -64,40 +64,56 @@ def _check(settings: Settings, *checks: str) -> None:
     run_dbt(settings, arguments, transform_vars(None, None, "", "all"))
 
 
-def _bars_without_a_partner(settings: Settings, execute: Execute) -> None:
-    """Hand the check a mart and its bars, then take a row from each side in turn."""
+def _break_the_mart(settings: Settings, execute: Execute, *, key: bool) -> None:
+    """Hand the check a mart and its bars, and let it find what goes wrong between them."""
     bars = f"{settings.schema_prefix}_intermediate.int_prices__bars"
     mart = f"{settings.schema_prefix}_marts.ml_features_materialized"
-    for table, columns in (
-        (bars, "bar_hour bigint, bar_open_at timestamp"),
-        (mart, "timestamp_iso timestamp"),
+    for table, columns, time in (
+        (bars, "bar_hour bigint, bar_open_at datetime", "bar_hour"),
+        (mart, "timestamp_iso datetime", "timestamp_iso"),
     ):
         execute(f"create schema if not exists {table.split('.')[0]}")
-        execute(f"create table {table} (symbol varchar(20), {columns})")
+        primary = f", primary key (symbol, {time})" if key else ""
+        execute(f"create table {table} (symbol varchar(20), {columns}{primary})")
     for symbol in ("AAA", "BBB"):
         for hour in range(24, 28):
             opens = f"'1970-01-02 0{hour - 24}:00:00'"
             execute(f"insert into {bars} values ('{symbol}', {hour}, {opens})")
             execute(f"insert into {mart} values ('{symbol}', {opens})")
-    _check(settings, STORED)
-    execute(f"delete from {bars} where symbol = 'BBB' and bar_hour = 26")
-    with pytest.raises(TransformError, match=f"{STORED}.*Got 1 result"):
+    row = f"{mart} where symbol = 'BBB' and timestamp_iso ="
+    defects = [
+        f"delete from {bars} where symbol = 'BBB' and bar_hour = 26",
+        f"insert into {mart} values ('BBB', '1970-01-02 00:30:00')",
+        f"delete from {row} '1970-01-02 00:00:00'",
+    ]
+    repairs = [
+        f"delete from {row} '1970-01-02 02:00:00'",
+        f"delete from {row} '1970-01-02 00:30:00'",
+        f"insert into {mart} values ('BBB', '1970-01-02 00:00:00')",
+    ]
+    if not key:
+        defects.append(f"insert into {mart} values ('BBB', '1970-01-02 01:00:00')")
+        repairs.append(f"delete from {mart} where symbol = 'BBB'")
+    for defect, repair in zip(defects, repairs, strict=True):
         _check(settings, STORED)
-    execute(f"delete from {mart} where symbol = 'BBB' and timestamp_iso = '1970-01-02 02:00:00'")
-    _check(settings, STORED)
-    execute(f"delete from {mart} where symbol = 'BBB' and timestamp_iso = '1970-01-02 00:00:00'")
-    with pytest.raises(TransformError, match=f"{STORED}.*Got 1 result"):
-        _check(settings, STORED)
+        execute(defect)
+        with pytest.raises(TransformError, match=f"{STORED}.*Got 1 result"):
+            _check(settings, STORED)
+        execute(repair)
 
 
-def test_every_defect_of_bar_numbers_and_keys_is_found(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    settings = Settings(warehouse_url=f"duckdb:///{path}", data_dir=tmp_path)
+def _embedded(folder: Path) -> tuple[Settings, Callable[[str], list[tuple[object, ...]]]]:
+    path = folder / "warehouse.duckdb"
 
     def execute(statement: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(path)) as connection:
             return connection.execute(statement).fetchall()
 
+    return Settings(warehouse_url=f"duckdb:///{path}", data_dir=folder), execute
+
+
+def test_every_defect_of_bar_numbers_and_keys_is_found(tmp_path: Path) -> None:
+    settings, execute = _embedded(tmp_path)
     _fill(execute, "crypto", key=False)
     _check(settings)
     compiled = target_folder(settings) / "compiled/crypto_features/tests" / f"{GAPLESS}.sql"
@@ -115,21 +131,15 @@ def test_every_defect_of_bar_numbers_and_keys_is_found(tmp_path: Path) -> None:
     assert GAPLESS in str(failed.value)
 
 
-def test_a_bar_or_a_row_without_the_other_is_found(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    settings = Settings(warehouse_url=f"duckdb:///{path}", data_dir=tmp_path)
-
-    def execute(statement: str) -> None:
-        with duckdb.connect(str(path)) as connection:
-            connection.execute(statement)
-
-    _bars_without_a_partner(settings, execute)
+def test_bars_and_rows_have_each_other_once(tmp_path: Path) -> None:
+    _break_the_mart(*_embedded(tmp_path), key=False)
 
 
-def test_on_a_server_a_bar_or_a_row_without_the_other_is_found(
-    server: ServerForTest, tmp_path: Path
+@pytest.mark.parametrize("key", [True, False])
+def test_on_a_server_bars_and_rows_have_each_other_once(
+    server: ServerForTest, tmp_path: Path, *, key: bool
 ) -> None:
-    _bars_without_a_partner(server.settings(data_dir=tmp_path), server.execute)
+    _break_the_mart(server.settings(data_dir=tmp_path), server.execute, key=key)
 
 
 def test_on_a_server_a_key_proves_itself_and_its_loss_is_found(
