@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import time
 from collections.abc import Callable, Iterator
 
 from bench.results import Result
-from bench.scoring import NEWS, TEXTS, texts
-from scoring.config import ScoringSettings
+from bench.scoring import TEXTS, news, settings_of, texts
 from scoring.embedding import load
 from scoring.registry import load_registry
 
@@ -20,7 +17,7 @@ GOAL_PER_SECOND = 250
 def measure(say: Callable[[str], None]) -> Iterator[Result]:
     """Yield the best of a few rounds."""
     given = _headlines()
-    scorer = load(load_registry().get("minilm"), ScoringSettings(_env_file=None, device="cpu"))
+    scorer = load(load_registry().get("minilm"), settings_of("auto"))
     best = 0.0
     for turn in range(ROUNDS):
         started = time.perf_counter()
@@ -32,9 +29,5 @@ def measure(say: Callable[[str], None]) -> Iterator[Result]:
 
 def _headlines() -> list[str]:
     """Return headlines of the real news, else the first words of made ones."""
-    found: list[str] = []
-    for path in sorted(NEWS.glob("*.csv.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            found += [row["title"] for row in csv.DictReader(file) if row.get("title")]
-    made, _ = texts()
-    return (found or [" ".join(text.split()[:11]) for text in made])[:TEXTS]
+    found = [row["title"] for row in news() if row.get("title")]
+    return (found or [" ".join(text.split()[:11]) for text in texts()[0]])[:TEXTS]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 
 from bench.results import Result
 from bench.servers import VARIABLES, bench_server
@@ -47,11 +48,11 @@ def measure(_share: float, say: Say) -> Iterator[Result]:
             with bench_server(engine, say) as url:
                 if url:
                     place = ServerForTest(url, folder / engine, f"parity{secrets.token_hex(3)}")
-                    yield from _compared(engine, place, warehouse, say)
+                    yield from _compared(engine, place, warehouse, expected, say)
 
 
 def _compared(
-    engine: str, place: ServerForTest, warehouse: TestWarehouse, say: Say
+    engine: str, place: ServerForTest, warehouse: TestWarehouse, expected: pd.DataFrame, say: Say
 ) -> Iterator[Result]:
     try:
         say(f"{engine}: the same raw rows")
@@ -61,7 +62,6 @@ def _compared(
         settings: Settings = place.settings(now=warehouse.settings.now)
         steps.transform(settings, full_refresh=True)
         say(f"{engine}: built and tested in {time.monotonic() - started:.0f} s")
-        expected = read_mart(f"duckdb:///{warehouse.path}", "crypto")
         found = differences(expected, read_mart(place.url, place.prefix))
         for line in found:
             say(f"{engine}: {line}")

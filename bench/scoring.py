@@ -39,14 +39,17 @@ CLOCK = time.process_time if ON_CPU_TIME else time.perf_counter
 MODELS = {"cryptobert": ("Roberta", 50_265), "finbert": ("Bert", 30_522)}
 
 
+def news() -> Iterator[dict[str, str]]:
+    """Yield the rows of the real news, none where the folder is not there."""
+    for path in sorted(NEWS.glob("*.csv.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            yield from csv.DictReader(file)
+
+
 def texts() -> tuple[list[str], str]:
     """Return 2,000 texts and where their lengths come from."""
     dice = random.Random(11)  # noqa: S311
-    found = []
-    for path in sorted(NEWS.glob("*.csv.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                found.append(row.get("text") or f"{row['title']}. {row['summary']}")
+    found = [row.get("text") or f"{row['title']}. {row['summary']}" for row in news()]
     if found:
         return dice.sample(found, TEXTS), str(NEWS)
     words = [
