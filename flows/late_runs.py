@@ -31,9 +31,7 @@ def clear_leftovers(deployment_ids: Sequence[UUID]) -> None:
     """
     with get_client(sync_client=True) as client:
         for run in _runs(deployment_ids, _AT_WORK):
-            state: State[None] = Crashed(
-                message="its process was gone when `cfw serve` started again"
-            )
+            state: State[None] = Crashed(message=_GONE)
             client.set_flow_run_state(run.id, state, force=True)
         while late := _runs(deployment_ids, [StateType.SCHEDULED]):
             for run in late:
