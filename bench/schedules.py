@@ -96,6 +96,8 @@ def simulate(hours: float, folder: Path, symbols: tuple[str, ...]) -> Outcome:
             outcome.done[name] += 1
             if number % max(1, len(runs) // _SAMPLES) == 0:
                 outcome.memory_mb.append(_resident_mb())
+                outcome.seconds = time.monotonic() - began
+                print(_progress(outcome, due - start), flush=True)
         last = Settings(**_at(sandbox, end, folder, symbols))
         outcome.stale = run_status(last).stale
         states = Counter(run.state for run in Journal(last).runs(10**6))
@@ -128,6 +130,15 @@ def _note_mart(outcome: Outcome, settings: Settings) -> None:
     )
     age = settings.clock() - found[0]["newest"] - timedelta(hours=1)
     outcome.oldest_mart = max(outcome.oldest_mart, age)
+
+
+def _progress(outcome: Outcome, lived: timedelta) -> str:
+    return (
+        f"{lived / timedelta(hours=1):5.1f} h in {outcome.seconds / 60:5.1f} min: "
+        f"{sum(outcome.done.values())} runs, {outcome.late} late, {outcome.overlaps} overlaps, "
+        f"mart at most {outcome.oldest_mart.total_seconds() / 60:.0f} min old, "
+        f"{outcome.memory_mb[-1]:.0f} MB"
+    )
 
 
 def _resident_mb() -> float:
