@@ -5,7 +5,9 @@ The answers come from the warehouse itself, so that work done by hand counts lik
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flows.journal import Journal
 from flows.journal_rows import COMPLETED
@@ -23,6 +25,7 @@ BUILT_FROM = (
 _COMPLETED = "int_refresh__completed"
 #: As far back as dbt counts rows that landed late.
 _RECENT = timedelta(hours=48)
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def changed_tables(settings: Settings) -> list[str]:
@@ -35,29 +38,34 @@ def changed_tables(settings: Settings) -> list[str]:
     if not engine_for(settings).has_table(schema, _COMPLETED):
         return list(BUILT_FROM)
     rows = warehouse.query(f"select * from {schema}.{_COMPLETED}")  # noqa: S608 - our own names
-    seen = {row["raw_table"]: row for row in rows}
-    return [
-        table
-        for table in BUILT_FROM
-        if warehouse.has_table(table)
-        and (
-            _has_changed(
-                warehouse, table, seen[table]["loaded_through"], seen[table]["recent_rows"]
-            )
-            if table in seen
-            else _newest(warehouse, table) is not None
+    read = {row["raw_table"]: (row["loaded_through"], row["recent_rows"]) for row in rows}
+    stored = _stored(warehouse, {table: through for table, (through, _) in read.items()})
+    return [table for table in BUILT_FROM if table in stored and stored[table] != read.get(table)]
+
+
+def _stored(warehouse: Warehouse, read: Mapping[str, datetime]) -> dict[str, tuple[datetime, int]]:
+    """Return of each raw table the newest `loaded_at`, and its rows of the 48 hours up to `read`.
+
+    A table that was read and has no such row any more is there too, as (None, 0).
+    """
+    kept = warehouse.tables()
+    parts, values = [], list[Any]()
+    for table in BUILT_FROM:
+        if table not in kept:
+            continue
+        through = read.get(table, _BEFORE_ALL)
+        parts.append(
+            f"select '{table}' as raw_table, max(loaded_at) as newest, "  # noqa: S608 - our own names
+            "sum(case when loaded_at <= %s then 1 else 0 end) as recent_rows "
+            f"from {warehouse.table(table)} where loaded_at > %s"
         )
-    ]
-
-
-def _has_changed(warehouse: Warehouse, table: str, through: datetime, recent_rows: int) -> bool:
-    sql = (
-        "select max(loaded_at) as newest, "  # noqa: S608
-        "sum(case when loaded_at <= %s then 1 else 0 end) as recent_rows "
-        f"from {warehouse.table(table)} where loaded_at > %s"
-    )
-    found = warehouse.query(sql, (through, through - _RECENT))[0]
-    return bool(found["newest"] != through or int(found["recent_rows"]) != recent_rows)
+        values += [through, through - _RECENT]
+    rows = warehouse.query(" union all ".join(parts), values) if parts else []
+    return {
+        row["raw_table"]: (row["newest"], int(row["recent_rows"] or 0))
+        for row in rows
+        if row["raw_table"] in read or row["newest"] is not None
+    }
 
 
 def may_have_texts(settings: Settings) -> bool:
@@ -75,14 +83,5 @@ def may_have_texts(settings: Settings) -> bool:
         return True
     # On a server texts may be on their way while others are scored: dated before, seen after.
     margin = SCHEDULES["social"].timeout if settings.is_server else timedelta(0)
-    warehouse = Warehouse(settings)
-    newest = [_newest(warehouse, table) for table in ("articles", "social_posts")]
-    return any(moment is not None and moment > last.started_at - margin for moment in newest)
-
-
-def _newest(warehouse: Warehouse, table: str) -> datetime | None:
-    if not warehouse.has_table(table):
-        return None
-    sql = f"select max(loaded_at) as newest from {warehouse.table(table)}"  # noqa: S608
-    newest: datetime | None = warehouse.query(sql)[0]["newest"]
-    return newest
+    newest = Warehouse(settings).newest_loads(("articles", "social_posts")).values()
+    return any(moment > last.started_at - margin for moment in newest)

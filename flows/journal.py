@@ -42,6 +42,7 @@ class Journal:
         self._engine = engine_for(settings)
         self._schema = f"{settings.schema_prefix}_ops"
         self._is_server = settings.is_server
+        self._is_there = False
 
     def record(self, run: FlowRun, nodes: Sequence[DbtNode] = ()) -> None:
         """Write a run that has ended; a second record of the same run replaces the first.
@@ -136,7 +137,7 @@ class Journal:
 
         The newest success of each flow stays, however old it is.
         """
-        if not self._engine.has_table(self._schema, LAST_TABLE):
+        if not self._exists():
             return
         nodes, runs = self._table("dbt_nodes"), self._table("flow_runs")
         kept = [run.run_id for run in self._newest("where state = 'completed'")] or [""]
@@ -219,12 +220,17 @@ class Journal:
         return [FlowRun(**row) for row in self._rows(sql)]
 
     def _rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        if not self._engine.has_table(self._schema, LAST_TABLE):
+        if not self._exists():
             return []
         return self._engine.query(sql, params)
 
+    def _exists(self) -> bool:
+        # Once there it stays: a backup without a journal is not restored under a run.
+        self._is_there = self._is_there or self._engine.has_table(self._schema, LAST_TABLE)
+        return self._is_there
+
     def _ensure(self) -> None:
-        if self._engine.has_table(self._schema, LAST_TABLE):
+        if self._exists():
             return
         self._engine.write(tables(self._schema, is_server=self._is_server))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,6 +84,15 @@ class Warehouse:
         """Return the qualified name of a raw table, for SQL."""
         return f"{self.settings.dataset}.{name}"
 
+    def tables(self) -> frozenset[str]:
+        """Return the raw tables that exist; without a warehouse none does."""
+        return self._engine.tables(self.settings.dataset)
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Return those of the raw tables that do not exist."""
+        stored = self.tables()
+        return [name for name in names if name not in stored]
+
     def has_table(self, name: str) -> bool:
         """Return whether the raw table exists; without a warehouse it does not."""
         return self._engine.has_table(self.settings.dataset, name)
@@ -104,14 +113,22 @@ class Warehouse:
         A frozen or turned-back clock thus still orders the extractions.
         """
         moment = self.settings.clock()
-        for name in tables:
-            if self.has_table(name):
-                # The name is one of the declared tables, never user input.
-                sql = f"SELECT max(loaded_at) AS newest FROM {self.table(name)}"  # noqa: S608
-                newest = self.query(sql)[0]["newest"]
-                if newest is not None and newest >= moment:
-                    moment = newest + _MICROSECOND
+        newest = max(self.newest_loads(tables).values(), default=None)
+        if newest is not None and newest >= moment:
+            moment = newest + _MICROSECOND
         return moment.astimezone(UTC)
+
+    def newest_loads(self, tables: Sequence[str]) -> dict[str, datetime]:
+        """Return when the newest row of each raw table was loaded; empty tables are left out."""
+        stored = self.tables()
+        # The names are those of declared tables, never user input.
+        parts = [
+            f"SELECT '{name}' AS name, max(loaded_at) AS newest FROM {self.table(name)}"  # noqa: S608
+            for name in tables
+            if name in stored
+        ]
+        rows = self.query(" UNION ALL ".join(parts)) if parts else []
+        return {row["name"]: row["newest"] for row in rows if row["newest"] is not None}
 
     def load(
         self, pipeline_name: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -131,7 +148,7 @@ class Warehouse:
             for name, rows in checked.items():
                 yield name, history.new_rows(TABLES[name], rows)
 
-        missing = [name for name in checked if not self.has_table(name)]
+        missing = self.missing(checked)
         target = target_for(self.settings, pipeline_name, finishes=self._finishes)
         counts = run_pipeline(target, batches, missing)
         self.index(missing)
@@ -149,7 +166,7 @@ class Warehouse:
         _declared(name)
         table, checked = TABLES[name], conformed(TABLES[name], data)
         history = History(self, self.settings.clock(), self.next_loaded_at([name]))
-        missing = [] if self.has_table(name) else [name]
+        missing = self.missing([name])
 
         def batches(_: State) -> Iterator[Batch]:
             yield name, new_rows(table, checked, history, self)
@@ -160,7 +177,7 @@ class Warehouse:
 
     def ensure_tables(self) -> list[str]:
         """Create the declared raw tables that are missing and return their names."""
-        missing = [name for name in TABLES if not self.has_table(name)]
+        missing = self.missing(TABLES)
         if missing:
             run_pipeline(target_for(self.settings, "tables"), lambda _: (), missing)
         self.index(list(TABLES))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,8 +47,12 @@ class Engine(Protocol):
         """
         ...
 
+    def tables(self, schema: str) -> frozenset[str]:
+        """Return the names of a schema's tables and views; a missing database has none."""
+        ...
+
     def has_table(self, schema: str, name: str) -> bool:
-        """Return whether the table exists; a missing database has none."""
+        """Return whether the table exists; ask for ``tables`` where there is more than one."""
         ...
 
 
@@ -104,9 +108,13 @@ class DuckDbEngine:
             for batch in reader:
                 yield batch.cast(schema)
 
+    def tables(self, schema: str) -> frozenset[str]:
+        """See ``Engine``."""
+        return _names(self.query(_TABLES, (schema,))) if self.path.exists() else frozenset()
+
     def has_table(self, schema: str, name: str) -> bool:
         """See ``Engine``."""
-        return self.path.exists() and bool(self.query(_HAS_TABLE, (schema, name)))
+        return name in self.tables(schema)
 
     def _connect(self) -> Any:
         if not self.path.exists():
@@ -187,14 +195,20 @@ class ServerEngine:
                     schema=schema,
                 )
 
+    def tables(self, schema: str) -> frozenset[str]:
+        """See ``Engine``."""
+        return _names(self.query(_TABLES, (schema,)))
+
     def has_table(self, schema: str, name: str) -> bool:
         """See ``Engine``."""
-        return bool(self.query(_HAS_TABLE, (schema, name)))
+        return name in self.tables(schema)
 
 
-_HAS_TABLE = (
-    "SELECT 1 AS found FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
-)
+_TABLES = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = %s"
+
+
+def _names(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    return frozenset(row["name"] for row in rows)
 
 
 def _duckdb(sql: str) -> str:

@@ -193,7 +193,7 @@ def _load(
                 extraction.rejected += len(candidates)
             yield table.name, history.new_rows(table, candidates)
 
-    missing = [table for table in tables if not warehouse.has_table(table)]
+    missing = warehouse.missing(tables)
     counts = run_pipeline(target_for(settings, name), batches, missing)
     warehouse.index(missing)
     return extraction, {table: counts.get(table, 0) for table in tables}

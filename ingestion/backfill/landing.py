@@ -117,7 +117,7 @@ def _land_rows(settings: Settings, pipeline_name: str, gathered: Gathered) -> di
             data = arrow_history.conformed(table, pa.concat_tables(parts))
             yield table.name, arrow_history.new_rows(table, data, history, warehouse)
 
-    missing = [name for name in names if not warehouse.has_table(name)]
+    missing = warehouse.missing(names)
     counts = run_pipeline(target_for(settings, pipeline_name), batches, missing)
     warehouse.index(missing)
     return counts
