@@ -109,10 +109,10 @@ def _bars(scale: Scale, symbol: str, number: int) -> pa.Table:
     )
 
 
-def bars_of_hour(scale: Scale) -> pa.Table:
-    """Return the bar of every symbol in the hour after the history."""
-    at = np.datetime64(scale.end.replace(tzinfo=None), "us")
-    close = np.random.default_rng(1).lognormal(3, 1, len(scale.symbols))
+def bars_of_hour(scale: Scale, hour: datetime) -> pa.Table:
+    """Return the bar of every symbol that opens at an hour after the history."""
+    at = np.datetime64(hour.replace(tzinfo=None), "us")
+    close = np.random.default_rng(hour.hour).lognormal(3, 1, len(scale.symbols))
     return _typed(
         "price_bars",
         {
