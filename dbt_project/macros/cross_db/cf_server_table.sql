@@ -1,6 +1,7 @@
 {#- Tables, incremental tables and views on MySQL and MariaDB. The adapter's own renames the old table away before
     it builds the new one, ignores on_schema_change and knows no keys. Here
-    - a table is built beside the old one and takes its place in one atomic rename,
+    - a table is built beside the old one, in parts where cf_symbol_part says so, and takes its place in one atomic
+      rename,
     - an increment is deleted and inserted in one transaction,
     - config `table_key` and `table_indexes` (lists of columns) become the primary key and indexes; the other
       engines read neither. -#}
@@ -49,9 +50,12 @@
     {% else %}
         {% set next = cf_beside(target_relation, 'next') %}
         {% do run_query('drop table if exists ' ~ next) %}
-        {% call statement('main') %}
-            {{ cf_create_table(next, sql) }}
-        {% endcall %}
+        {% for part in range(cf_symbol_parts()) %}
+            {% do run_query('set @cfw_symbol_part = ' ~ part) %}
+            {% call statement('main') %}
+                {{ cf_create_table(next, sql) if loop.first else 'insert into ' ~ next ~ ' ' ~ sql }}
+            {% endcall %}
+        {% endfor %}
         {#- keys made from rows that are there are sorted once, not searched for every row -#}
         {% set indexes = config.get('table_indexes') or [] %}
         {% if indexes %}

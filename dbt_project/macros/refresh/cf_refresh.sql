@@ -36,15 +36,21 @@
 
 {#- Join clause that keeps rows inside the refresh window of their symbol. Empty in a full build.
     Args: alias (the relation with the symbol), hours_before (context kept before the window), hour (the
-    expression that must lie in the window; the relation's bar_hour by default), is_stored (the relation
-    is a table, of which only these rows are to be read). -#}
+    expression that must lie in the window, of another relation; the relation's own bar_hour by default),
+    is_stored (the relation is a table, of which only these rows are to be read: by a range, so it is read
+    before the windows; MariaDB would else read all rows of each symbol). -#}
 {% macro cf_join_window(alias, hours_before=0, hour=none, is_stored=false) -%}
     {%- set windows = ref('int_refresh__windows') -%}
     {%- if cf_is_increment() -%}
-    inner join {{ windows }} as refresh
+    {{ cf_join_in_order() if is_stored else 'inner join' }} {{ windows }} as refresh
         on
             {{ alias }}.symbol = refresh.symbol
             and {{ hour or alias ~ '.bar_hour' }} >= refresh.refresh_from_hour - {{ hours_before }}
+            {%- if hour %}
+            -- said without a symbol too: it then holds before rows are looked up for the history
+            and {{ hour }} >= (select min(every_symbol.refresh_from_hour) from {{ windows }} as every_symbol)
+            - {{ hours_before }}
+            {%- endif %}
             {%- if is_stored %}
             {{ cf_in_window(alias, hours_before=hours_before) }}
             {%- endif %}

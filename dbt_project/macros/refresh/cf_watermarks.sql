@@ -3,36 +3,32 @@
     between, lands rows with their older `loaded_at`. So each build also counts the rows of its last two days;
     where the next build counts another number in the same stretch, it reads the whole stretch again. -#}
 
-{#- How far a raw table has landed, and its rows in the two days up to there. No row for an empty table. -#}
-{% macro cf_landed(raw_table) -%}
+{#- The loads of a raw table and their rows: those of the two days up to the newest, and of the two days that the last
+    completed build counted. Whole loads come in the order of an index; rows are looked at once.
+    Args: raw_table, completed (the watermarks that build left behind; none where there are none). -#}
+{% macro cf_recent_loads(raw_table, completed=none) -%}
+    {%- set newest = '(select max(loaded_at) from ' ~ source('raw', raw_table) ~ ')' -%}
     select
         '{{ raw_table }}' as raw_table,
-        newest.loaded_through,
-        count(*) as recent_rows
-    from (
-        select max(loaded_at) as loaded_through from {{ source('raw', raw_table) }}
-    ) as newest
-    inner join {{ source('raw', raw_table) }} as recent
-        on
-            recent.loaded_at > {{ cf_recently_before('newest.loaded_through') }}
-            and recent.loaded_at <= newest.loaded_through
-    group by newest.loaded_through
+        loaded_at,
+        count(*) as row_count
+    from {{ source('raw', raw_table) }}
+    where
+        {% if completed is none -%}
+        loaded_at > {{ cf_recently_before(newest) }}
+        {%- else -%}
+        loaded_at > {{ cf_recently_before('least(' ~ newest ~ ', coalesce((select seen.loaded_through from '
+            ~ completed ~ " as seen where seen.raw_table = '" ~ raw_table ~ "'), " ~ newest ~ '))') }}
+        {%- endif %}
+    group by loaded_at
 {%- endmacro %}
 
-{#- What the last completed build saw of a raw table, and the rows found now in the same stretch. -#}
-{% macro cf_found_again(raw_table, completed) -%}
-    select
-        seen.raw_table,
-        seen.loaded_through,
-        seen.recent_rows,
-        count(recent.loaded_at) as found_rows
-    from {{ completed }} as seen
-    left join {{ source('raw', raw_table) }} as recent
-        on
-            recent.loaded_at > {{ cf_recently_before('seen.loaded_through') }}
-            and recent.loaded_at <= seen.loaded_through
-    where seen.raw_table = '{{ raw_table }}'
-    group by seen.raw_table, seen.loaded_through, seen.recent_rows
+{#- Rows of the loads (landed: loaded_at, row_count) in the two days up to a moment. -#}
+{% macro cf_rows_until(moment) -%}
+    {{ cf_bigint(
+        'sum(case when landed.loaded_at > ' ~ cf_recently_before(moment) ~ ' and landed.loaded_at <= ' ~ moment
+        ~ ' then landed.row_count else 0 end)'
+    ) }}
 {%- endmacro %}
 
 {% macro cf_recently_before(moment) -%}

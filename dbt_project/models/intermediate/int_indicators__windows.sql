@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     table_key=['symbol', 'bar_hour'],
+    symbol_parts=4,
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 
@@ -29,13 +30,14 @@ bars as (
         kept.close_price
     from {{ ref('int_prices__bars') }} as kept
     {% if is_incremental() %}
-    inner join refresh
+    {{ cf_join_in_order() }} refresh
         on
             kept.symbol = refresh.symbol
             -- the longest window holds 49 bars before the first one to write
             and kept.bar_number > refresh.state_bar_number - 49
             {{ cf_in_window('kept', bars_before=49) }}
     {% endif %}
+    where {{ cf_symbol_part('kept') }}
 ),
 
 windowed as (

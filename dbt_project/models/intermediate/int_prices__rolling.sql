@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     table_key=['symbol', 'bar_hour'],
+    symbol_parts=4,
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 
@@ -21,6 +22,7 @@ bars as (
         * ((kept.high_price + kept.low_price + kept.close_price) / 3) as typical_volume_usd
     from {{ ref('int_prices__bars') }} as kept
     {{ cf_join_window('kept', hours_before=169, is_stored=true) }}
+    where {{ cf_symbol_part('kept') }}
 ),
 
 returns as (

@@ -8,44 +8,63 @@
 
 with
 
+loads as (
+    {% for raw_table in raw_tables %}
+    {{ cf_recent_loads(raw_table, completed) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+seen as (
+    {% if completed is not none %}
+    select
+        raw_table,
+        loaded_through,
+        recent_rows
+    from {{ completed }}
+    {% else %}
+    select
+        raw_table,
+        loaded_at as loaded_through,
+        row_count as recent_rows
+    from loads
+    where 1 = 0
+    {% endif %}
+),
+
+-- beside its rows, not in a CTE of its own: MariaDB reads a CTE again each time it is named
 landed as (
-    {% for raw_table in raw_tables %}
-    {{ cf_landed(raw_table) }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select
+        loads.*,
+        max(loads.loaded_at) over (partition by loads.raw_table) as loaded_through
+    from loads
 ),
 
-{% if completed is not none %}
-found_again as (
-    {% for raw_table in raw_tables %}
-    {{ cf_found_again(raw_table, completed) }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-),
-
-final as (
+counted as (
     select
         landed.raw_table,
         landed.loaded_through,
-        landed.recent_rows,
-        case
-            when found_again.raw_table is null then {{ cf_long_before('landed.loaded_through') }}
-            when found_again.found_rows = found_again.recent_rows then found_again.loaded_through
-            else {{ cf_recently_before('found_again.loaded_through') }}
-        end as read_from
+        seen.loaded_through as seen_through,
+        seen.recent_rows as seen_rows,
+        {{ cf_rows_until('landed.loaded_through') }} as recent_rows,
+        {{ cf_rows_until('seen.loaded_through') }} as found_rows
     from landed
-    left join found_again
-        on landed.raw_table = found_again.raw_table
-)
-{% else %}
+    left join seen
+        on landed.raw_table = seen.raw_table
+    group by landed.raw_table, landed.loaded_through, seen.loaded_through, seen.recent_rows
+),
+
 final as (
     select
         raw_table,
         loaded_through,
         recent_rows,
-        {{ cf_long_before('loaded_through') }} as read_from
-    from landed
+        case
+            when seen_through is null then {{ cf_long_before('loaded_through') }}
+            when found_rows = seen_rows then seen_through
+            else {{ cf_recently_before('seen_through') }}
+        end as read_from
+    from counted
 )
-{% endif %}
 
 select * from final
