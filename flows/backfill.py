@@ -26,7 +26,11 @@ def plan_of(settings: Settings, sources: Sequence[BackfillSource], wanted: Wante
     """
     made = make_plan(settings, sources, wanted)
     if wanted.minutes is not None and not made.items:
-        msg = f"--interval {wanted.minutes}: {names_of(sources)} has no bars of that length"
+        read = ", ".join(map(str, settings.price_intervals))
+        msg = (
+            f"--interval {wanted.minutes}: {names_of(sources)} has no bars of that length to read; "
+            f"exchanges read those of CFW_PRICE_INTERVALS ({read})"
+        )
         raise RunError(msg)
     return made
 

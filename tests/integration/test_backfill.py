@@ -113,10 +113,16 @@ def test_a_history_lands_once(provider: str, sandbox: RunningSandbox, tmp_path: 
     assert sum(row["requests_used"] for row in ledger) == plan.requests
 
 
-def test_coinbase_takes_the_fewest_requests(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    settings = settings_for(sandbox, tmp_path)
-    hours = SPRING.length // HOUR
-    assert planned(settings, SPRING, "coinbase").requests == -(-hours // 300)
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_coinbase_takes_the_fewest_requests(
+    minutes: int, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Each request gives 300 candles, as many as the provider allows."""
+    settings = settings_for(sandbox, tmp_path, CFW_PRICE_INTERVALS=str(minutes))
+    bars = SPRING.length // timedelta(minutes=minutes)
+    report = backfilled(settings, SPRING, "coinbase", minutes)
+    assert report.planned_requests == -(-bars // 300)
+    assert report.requests == sandbox.requests.total() == report.planned_requests
 
 
 def test_forward_cursors_are_not_disturbed(sandbox: RunningSandbox, tmp_path: Path) -> None:
