@@ -29,13 +29,15 @@ class PeakOfChildren:
 
 @contextmanager
 def watched_children() -> Iterator[PeakOfChildren]:
-    """Watch this process's children, and theirs, until the block ends."""
+    """Watch the children that are started in the block, and theirs; no server from before."""
     peak = PeakOfChildren()
     ended = threading.Event()
+    before = set(_descendants(os.getpid()))
 
     def watch() -> None:
         while not ended.wait(_EVERY_SECONDS):
-            peak.mib = max([peak.mib, *(peak_mib(pid) for pid in _descendants(os.getpid()))])
+            started = set(_descendants(os.getpid())) - before
+            peak.mib = max([peak.mib, *(peak_mib(pid) for pid in started)])
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
