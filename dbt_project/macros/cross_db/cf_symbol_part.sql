@@ -1,6 +1,6 @@
 {#- Condition that keeps one part of the symbols, where a full build goes part by part (config symbol_parts). MySQL
-    writes the rows of a window to a temporary table for each frame: past `server_memory_mb` it does so on disk, at
-    half the speed. The materialization sets the part and builds them one after the other; the other engines, which
+    writes the rows of a window to a temporary table for each frame: past `server_memory_mb` it does so on disk, which
+    is slower. The materialization sets the part and builds them one after the other; the other engines, which
     have no such step, and increments, which are small, take all symbols at once.
     Args: alias of the relation with the symbol. -#}
 {% macro cf_symbol_part(alias) -%}
