@@ -29,7 +29,7 @@ def coverage(settings: Settings, by: By = "model") -> list[dict[str, Any]]:
     """
     warehouse = Warehouse(settings)
     needed = ("articles", "social_posts", "sentiment_scores", "scoring_failures", "asset_mentions")
-    if not all(warehouse.has_table(name) for name in needed):
+    if warehouse.missing(needed):
         return []
     scoring = ScoringSettings()
     registry = load_registry(scoring.models_file)

@@ -70,10 +70,5 @@ def _at(base: dict[str, Any], moment: datetime) -> dict[str, Any]:
 
 def _lived_through(settings: Settings) -> datetime | None:
     """Return the newest moment at which the warehouse took in articles or posts."""
-    warehouse = Warehouse(settings)
-    moments = []
-    for name in ("articles", "social_posts", "social_engagement", "price_bars"):
-        if warehouse.has_table(name):
-            sql = f"select max(loaded_at) as newest from {warehouse.table(name)}"  # noqa: S608
-            moments.append(warehouse.query(sql)[0]["newest"])
-    return max((moment for moment in moments if moment is not None), default=None)
+    taken_in = ("articles", "social_posts", "social_engagement", "price_bars")
+    return max(Warehouse(settings).newest_loads(taken_in).values(), default=None)

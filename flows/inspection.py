@@ -30,9 +30,10 @@ EVENT_COLUMNS = {
 def raw_tables(settings: Settings) -> list[dict[str, Any]]:
     """Return rows, newest event and newest load of every raw table."""
     warehouse = Warehouse(settings)
+    missing = warehouse.missing(TABLES)
     result = []
     for name in TABLES:
-        if not warehouse.has_table(name):
+        if name in missing:
             result.append({"table": name, "rows": 0, "newest event": None, "newest load": None})
             continue
         found = warehouse.query(

@@ -117,18 +117,11 @@ def newest_load(settings: Settings) -> datetime:
     Raises:
         RunError: nothing was loaded yet.
     """
-    warehouse = Warehouse(settings)
-    newest = "select max(loaded_at) as newest from "
-    found = [
-        warehouse.query(newest + warehouse.table(name))[0]["newest"]
-        for name in TABLES
-        if warehouse.has_table(name)
-    ]
-    loads: list[datetime] = [moment for moment in found if moment is not None]
+    loads = Warehouse(settings).newest_loads(TABLES)
     if not loads:
         msg = "the warehouse holds no rows yet; run `cfw run` first"
         raise RunError(msg)
-    return max(loads).astimezone(UTC)
+    return max(loads.values()).astimezone(UTC)
 
 
 def raw_rows(settings: Settings, loaded_as_of: datetime) -> dict[str, int]:

@@ -118,7 +118,7 @@ class Warehouse:
             moment = newest + _MICROSECOND
         return moment.astimezone(UTC)
 
-    def newest_loads(self, tables: Sequence[str]) -> dict[str, datetime]:
+    def newest_loads(self, tables: Iterable[str]) -> dict[str, datetime]:
         """Return when the newest row of each raw table was loaded; empty tables are left out."""
         stored = self.tables()
         # The names are those of declared tables, never user input.

@@ -18,7 +18,7 @@ _WEEK, _DAY = timedelta(days=7), timedelta(days=1)
 
 def read_texts(settings: Settings, warehouse: Warehouse, out: Readings) -> None:
     """Add backlog and coverage of each selected model, its weights being there or not."""
-    if not all(warehouse.has_table(name) for name in _NEEDED):
+    if warehouse.missing(_NEEDED):
         return
     scoring = ScoringSettings()
     registry = load_registry(scoring.models_file)
