@@ -50,8 +50,11 @@
     {% else %}
         {% set next = cf_beside(target_relation, 'next') %}
         {% do run_query('drop table if exists ' ~ next) %}
-        {% for part in range(cf_symbol_parts()) %}
-            {% do run_query('set @cfw_symbol_part = ' ~ part) %}
+        {% set parts = cf_symbol_parts() %}
+        {% for part in range(parts) %}
+            {% if parts > 1 %}
+                {% do run_query('set @cfw_symbol_part = ' ~ part) %}
+            {% endif %}
             {% call statement('main') %}
                 {{ cf_create_table(next, sql) if loop.first else 'insert into ' ~ next ~ ' ' ~ sql }}
             {% endcall %}

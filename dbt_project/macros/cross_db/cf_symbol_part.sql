@@ -17,7 +17,8 @@
 {%- endmacro %}
 
 {% macro mysql__cf_symbol_parts() -%}
-    {{ return(1 if cf_is_increment() else config.get('symbol_parts') or 1) }}
+    {%- set parts = config.get('symbol_parts') -%}
+    {{ return(parts if parts and not cf_is_increment() else 1) }}
 {%- endmacro %}
 
 {% macro mariadb__cf_symbol_parts() -%}
