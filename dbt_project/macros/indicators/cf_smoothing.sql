@@ -1,5 +1,6 @@
 {#- CTE `bars`: what an exponential mean reads, from the refresh window on. start_bar is the number of the
-    first bar worked on: 1 where the series starts here, else the bar after the carried state. -#}
+    first bar worked on: 1 where the series starts here, else the bar after the carried state.
+    Args: relation, values (name: expression over `kept`). -#}
 {% macro cf_smoothing_bars(relation, values) -%}
     {%- set windows = ref('int_refresh__windows') -%}
     bars as (
@@ -7,8 +8,8 @@
             kept.symbol,
             kept.bar_hour,
             kept.bar_number,
-            {% for value in values -%}
-            kept.{{ value }},
+            {% for name, value in values.items() -%}
+            {{ value }} as {{ name }},
             {% endfor -%}
             {% if is_incremental() -%}
             refresh.state_bar_number + 1 as start_bar,

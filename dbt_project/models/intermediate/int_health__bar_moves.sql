@@ -11,7 +11,14 @@ span as (
 
 bars as (
     select
-        kept.*,
+        kept.symbol,
+        kept.provider,
+        kept.volume_usd,
+        -- noqa: disable=LT02
+        {% for column in columns %}
+        kept.{{ column }},
+        {% endfor %}
+        -- noqa: enable=LT02
         {{ cf_floor_div('kept.bar_hour', 24) }} as day_number
     from {{ ref('int_prices__bars') }} as kept
     cross join span

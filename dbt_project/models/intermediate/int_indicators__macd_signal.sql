@@ -11,7 +11,7 @@
 
 with
 
-{{ cf_smoothing_bars(ref('int_indicators__smoothed'), ['macd_line']) }},
+{{ cf_smoothing_bars(ref('int_indicators__smoothed'), {'macd_line': 'kept.macd_line'}) }},
 
 {{ cf_smoothing_steps(means) }},
 

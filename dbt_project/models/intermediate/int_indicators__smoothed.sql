@@ -15,9 +15,12 @@
 
 with
 
-{{ cf_smoothing_bars(
-    ref('int_indicators__windows'), ['close_price', 'gain_usd', 'loss_usd', 'true_range_usd']
-) }},
+{{ cf_smoothing_bars(ref('int_prices__bars'), {
+    'close_price': 'kept.close_price',
+    'gain_usd': cf_gain_usd('kept'),
+    'loss_usd': cf_loss_usd('kept'),
+    'true_range_usd': cf_true_range_usd('kept'),
+}) }},
 
 {{ cf_smoothing_steps(means) }},
 

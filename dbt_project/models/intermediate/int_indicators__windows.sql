@@ -46,10 +46,6 @@ windowed as (
         bar_hour,
         bar_number,
         close_price,
-        close_price - lag(close_price) over by_bar as change_usd,
-        high_price - low_price as bar_range,
-        high_price - lag(close_price) over by_bar as high_gap,
-        lag(close_price) over by_bar - low_price as low_gap,
         avg(close_price) over last_20 as mean_20,
         avg(close_price) over last_50 as mean_50,
         stddev_pop(close_price) over last_20 as deviation_20,
@@ -57,7 +53,6 @@ windowed as (
         min(low_price) over last_14 as lowest_14
     from bars
     window
-        by_bar as (partition by symbol order by bar_number),
         last_14 as (
             partition by symbol order by bar_number rows between 13 preceding and current row
         ),
@@ -96,22 +91,6 @@ final as (
         smoothed.symbol,
         smoothed.bar_hour,
         smoothed.bar_number,
-        smoothed.close_price,
-        case
-            when smoothed.change_usd > 0 then smoothed.change_usd
-            when smoothed.change_usd <= 0 then 0e0
-        end as gain_usd,
-        case
-            when smoothed.change_usd < 0 then -smoothed.change_usd
-            when smoothed.change_usd >= 0 then 0e0
-        end as loss_usd,
-        case
-            when smoothed.high_gap is null then null
-            when smoothed.high_gap >= smoothed.low_gap and smoothed.high_gap > smoothed.bar_range
-                then smoothed.high_gap
-            when smoothed.low_gap > smoothed.bar_range then smoothed.low_gap
-            else smoothed.bar_range
-        end as true_range_usd,
         case when smoothed.bar_number >= 20 then smoothed.mean_20 end as sma_20,
         case when smoothed.bar_number >= 50 then smoothed.mean_50 end as sma_50,
         case when smoothed.bar_number >= 20 then smoothed.deviation_20 end as deviation_20,

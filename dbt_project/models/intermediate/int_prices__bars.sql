@@ -72,7 +72,9 @@ numbered as (
     select
         chosen.*,
         row_number() over by_hour as window_number,
-        first_value(chosen.bar_hour) over by_hour as window_first_hour
+        first_value(chosen.bar_hour) over by_hour as window_first_hour,
+        lag(chosen.bar_hour) over by_hour as previous_bar_hour,
+        lag(chosen.close_price) over by_hour as previous_close_price
     from chosen
     where chosen.choice = 1
     window by_hour as (partition by chosen.symbol order by chosen.bar_hour)
@@ -86,9 +88,13 @@ final as (
         {% if is_incremental() %}
         numbered.window_number + refresh.state_bar_number as bar_number,
         coalesce(refresh.first_bar_hour, numbered.window_first_hour) as first_bar_hour,
+        coalesce(numbered.previous_bar_hour, refresh.state_hour) as previous_bar_hour,
+        coalesce(numbered.previous_close_price, before_window.close_price) as previous_close_price,
         {% else %}
         numbered.window_number as bar_number,
         numbered.window_first_hour as first_bar_hour,
+        numbered.previous_bar_hour,
+        numbered.previous_close_price,
         {% endif %}
         numbered.open_price,
         numbered.high_price,
@@ -107,6 +113,10 @@ final as (
     {% if is_incremental() %}
     inner join {{ windows }} as refresh
         on numbered.symbol = refresh.symbol
+    left join {{ this }} as before_window
+        on
+            refresh.symbol = before_window.symbol
+            and refresh.state_hour = before_window.bar_hour
     {% endif %}
 )
 

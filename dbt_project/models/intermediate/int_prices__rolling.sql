@@ -19,20 +19,15 @@ bars as (
         kept.volume_usd,
         kept.volume_base,
         kept.volume_base
-        * ((kept.high_price + kept.low_price + kept.close_price) / 3) as typical_volume_usd
+        * ((kept.high_price + kept.low_price + kept.close_price) / 3) as typical_volume_usd,
+        -- a return over an outage is none of an hour
+        case
+            when kept.bar_hour - kept.previous_bar_hour = 1
+                then ln(kept.close_price / kept.previous_close_price)
+        end as log_return
     from {{ ref('int_prices__bars') }} as kept
-    {{ cf_join_window('kept', hours_before=169, is_stored=true) }}
+    {{ cf_join_window('kept', hours_before=167, is_stored=true) }}
     where {{ cf_symbol_part('kept') }}
-),
-
-returns as (
-    select
-        bars.*,
-        ln(bars.close_price / max(bars.close_price) over hour_before) as log_return
-    from bars
-    window hour_before as (
-        partition by symbol order by bar_hour range between 1 preceding and 1 preceding
-    )
 ),
 
 windowed as (
@@ -47,7 +42,7 @@ windowed as (
         sum(volume_base) over last_24 as volume_base_24h,
         stddev_samp(log_return) over last_168 as log_return_deviation,
         count(log_return) over last_168 as log_return_count
-    from returns
+    from bars
     window
         day_before as (
             partition by symbol order by bar_hour range between 24 preceding and 24 preceding
