@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.errors import LockedError, PipelineError
+from flows.errors import LockedError, PipelineError, TransformError
 from flows.lock import run_lock
 from flows.pipeline import PipelineReport, ingest, pipeline
 from flows.summary import summarise_mart
@@ -79,6 +79,20 @@ def test_one_run_fills_every_layer(built: TestWarehouse) -> None:
     assert len(mart) == counts["price_bars"]
     assert mart.avg_vader_score.notna().any()
     assert mart.avg_cryptobert_score.isna().all(), "no weights here: unknown, not zero"
+
+
+def test_a_new_column_is_refused_until_a_full_refresh(tmp_path: Path, built: TestWarehouse) -> None:
+    """After an upgrade: a build names the columns in one line and leaves the mart as it is."""
+    warehouse = _copy(built, tmp_path)
+    before = read_mart(warehouse.path)
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute(
+            "alter table crypto_intermediate.int_prices__bars drop column previous_bar_hour"
+        )
+    with pytest.raises(TransformError, match=r"new: previous_bar_hour; gone: none.*full-refresh"):
+        warehouse.transform()
+    assert_same(before, read_mart(warehouse.path))
+    assert_same(before, warehouse.transform(full_refresh=True))
 
 
 def test_a_second_run_adds_and_changes_nothing(built: TestWarehouse) -> None:
