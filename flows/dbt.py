@@ -20,6 +20,7 @@ from flows.journal_rows import DbtNode
 from flows.lock import lock_path
 from ingestion.config import PROJECT_ROOT, Settings
 from ingestion.engine import duckdb_path
+from ingestion.kept_open import let_go
 from ingestion.server import Server
 
 logger = logging.getLogger(__name__)
@@ -147,6 +148,8 @@ def run_dbt(
     results.unlink(missing_ok=True)
     started = monotonic()
     environment = dbt_environment(settings, into, is_past=is_past)
+    if not settings.is_server:
+        let_go(duckdb_path(settings.warehouse_url))
     done = _dbt(command, environment)
     nodes = read_results(results)
     if done.returncode != 0 and may_pass(nodes, done.stdout + done.stderr):

@@ -18,7 +18,9 @@ from flows.journal import Journal
 from flows.journal_rows import COMPLETED, CRASHED, FAILED, DbtNode, FlowRun, RunStart
 from flows.lock import flow_lock, lock_path, run_lock
 from ingestion.config import Settings
+from ingestion.engine import duckdb_path
 from ingestion.errors import IngestionError
+from ingestion.kept_open import kept_open
 from ingestion.redact import Redactor
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ def recorded(
         try:
             if is_exclusive:
                 held.enter_context(run_lock(settings, wait_seconds))
+                if not settings.is_server:
+                    held.enter_context(kept_open(duckdb_path(settings.warehouse_url)))
             run.begin()
         except (LockedError, IngestionError) as error:
             run.keep(run.ended(FAILED, str(error)))

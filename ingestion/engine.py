@@ -1,7 +1,7 @@
 """SQL over short-lived connections, one class per engine.
 
 A DuckDB file admits one writing process, and any open reader keeps it out. So a connection lives
-for one statement and is closed at once.
+for one statement and is closed at once; a run may keep the file open between them (kept_open.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from ingestion.config import Settings
 from ingestion.errors import WarehouseError
+from ingestion.kept_open import is_kept, keep
 from ingestion.server import Server
 
 _LOCK_WAIT_SECONDS = 10.0
@@ -126,9 +127,11 @@ class DuckDbEngine:
 
     def _opened(self, *, read_only: bool = True) -> Any:
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+        # What is kept open must take writers too.
+        read_only = read_only and not is_kept(self.path)
         while True:
             try:
-                return duckdb.connect(str(self.path), read_only=read_only)
+                connection = duckdb.connect(str(self.path), read_only=read_only)
             except (duckdb.ConnectionException, duckdb.ResourceInUseException):
                 # This process holds the file open for writing: share that instance. Or one of
                 # its threads reads, for a moment, while this one would write.
@@ -143,7 +146,11 @@ class DuckDbEngine:
                         "close the other program that holds it"
                     )
                     raise WarehouseError(msg) from error
-                time.sleep(0.1)
+                time.sleep(0.02)
+            else:
+                if not read_only:
+                    keep(self.path)
+                return connection
 
 
 class ServerEngine:
