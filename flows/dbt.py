@@ -25,6 +25,10 @@ from ingestion.server import Server
 
 logger = logging.getLogger(__name__)
 
+#: What dbt gets of this process's environment: no provider's key, and few names, for it reads all
+#: of them for every line that it logs or might have logged.
+_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "VIRTUAL_ENV", "DO_NOT_TRACK", "SYSTEMROOT")
+_PASSED_ON_FROM = ("DBT_", "CFW_MYSQL_", "PYTHON", "LC_", "LD_", "DYLD_", "SSL_")
 #: A lock or a lost connection gets so long to come right before the one retry.
 RETRY_SECONDS = 15.0
 
@@ -75,7 +79,7 @@ def dbt_environment(
     return {
         # Each line of a debug log costs a build about a millisecond, and there are 3,600 of them.
         "DBT_LOG_LEVEL_FILE": "info",
-        **os.environ,
+        **_passed_on(),
         "CFW_WAREHOUSE_URL": url,
         "CFW_SCHEMA_PREFIX": settings.schema_prefix,
         "CFW_INTO_DATABASE": str(into) if into else "",
@@ -86,6 +90,14 @@ def dbt_environment(
         "DBT_LOG_PATH": str(folder / "logs"),
         "DBT_USE_COLORS": "false",
         "DBT_PACKAGES_INSTALL_PATH": str(folder / "packages"),
+    }
+
+
+def _passed_on() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_FROM)
     }
 
 

@@ -15,9 +15,11 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
+from flows.dbt import dbt_environment
 from ingestion.config import Settings
 from ingestion.errors import IngestionError
 from ingestion.redact import Redactor
+from ingestion.server import Server
 from ingestion.steps import STEPS, run_step
 from tests.support.days import Days
 
@@ -136,3 +138,19 @@ def test_every_secret_of_the_settings_is_known() -> None:
     assert set(KEYS.values()) <= set(settings.secrets())
     fields = (getattr(settings, name) for name in KEYS)
     assert all(isinstance(value, SecretStr) for value in fields)
+
+
+def test_dbt_gets_no_providers_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs the warehouse only, and its logs and artifacts are easily shared."""
+    for name, key in KEYS.items():
+        monkeypatch.setenv(f"CFW_{name.upper()}", key)
+    monkeypatch.setenv("DBT_LOG_LEVEL_FILE", "debug")
+    monkeypatch.setenv("CFW_MYSQL_SSL_DISABLED", "true")
+    settings = Settings(warehouse_url="mysql://u:p@127.0.0.1:3306", data_dir=tmp_path)
+    monkeypatch.setattr(Server, "retried", lambda _self, _work: "mysql")
+    passed = dbt_environment(settings)
+    assert not set(KEYS.values()) & set(passed.values())
+    assert passed["CFW_WAREHOUSE_URL"] == settings.warehouse_url
+    assert passed["DBT_LOG_LEVEL_FILE"] == "debug"
+    assert passed["CFW_MYSQL_SSL_DISABLED"] == "true"
+    assert passed["PATH"]
