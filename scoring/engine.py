@@ -14,7 +14,7 @@ from torch import Tensor
 from scoring.config import ScoringSettings
 from scoring.encoder import Encoder, is_supported, packed, quantized
 from scoring.errors import ModelRefused
-from scoring.linear import has_fast_bfloat16, has_quantized_operators
+from scoring.linear import computes_bfloat16, has_fast_bfloat16, has_quantized_operators
 from scoring.reading import batches, padded
 from scoring.registry import ModelSpec
 
@@ -78,6 +78,9 @@ def plan_of(
         precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
     if precision == "int8" and not (device == "cpu" and has_quantized_operators()):
         msg = f"{spec.key}: CFW_PRECISION=int8 needs an x86 CPU; set it to auto"
+        raise ModelRefused(msg)
+    if precision == "bfloat16" and device == "cpu" and not computes_bfloat16():
+        msg = f"{spec.key}: CFW_PRECISION=bfloat16 needs a CPU with AVX-512; set it to auto"
         raise ModelRefused(msg)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)

@@ -184,6 +184,11 @@ def has_packed_operators() -> bool:
     return available and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
 
 
+def computes_bfloat16() -> bool:
+    """Say whether the CPU computes bfloat16; one that emulates it is far slower than in float32."""
+    return not has_packed_operators() or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def has_quantized_operators() -> bool:
     """Say whether this build of torch has the 8-bit operators and the CPU the instructions."""
     return (

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from scoring import engine, linear  # noqa: E402 - after the check for torch
+from tests.support.processors import needs_bfloat16  # noqa: E402
 
 SPEC = load_registry().get("finbert").model_copy(update={"golden": ()})
 TEXTS = [item.text for item in read_labelled(HEADLINES)]
@@ -46,16 +47,23 @@ def moved(one: list[float], other: list[float]) -> tuple[float, float]:
     return sum(apart) / len(apart), max(apart)
 
 
-def test_what_passes_the_proof_keeps_its_scores_on_other_texts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("precision", "mean_limit", "largest_limit"),
+    [
+        pytest.param("bfloat16", 0.002, 0.01, marks=needs_bfloat16),
+        ("int8", engine.INT8_MEAN_LIMIT, engine.INT8_LARGEST_LIMIT),
+    ],
+)
+def test_what_passes_the_proof_keeps_its_scores_on_other_texts(
+    tmp_path: Path, precision: str, mean_limit: float, largest_limit: float
+) -> None:
     """The proof at load reads the calibration's sentences; these 388 texts are none of them."""
     folder = classifier(tmp_path, spread=0.007)
     exact = scores_of(folder, "float32")
     assert max(exact) - min(exact) > 0.4, "the scores lie apart"
-    mean, largest = moved(scores_of(folder, "bfloat16"), exact)
-    assert (mean, largest) < (0.002, 0.01)
-    mean, largest = moved(scores_of(folder, "int8"), exact)
-    assert mean < engine.INT8_MEAN_LIMIT
-    assert largest < engine.INT8_LARGEST_LIMIT
+    mean, largest = moved(scores_of(folder, precision), exact)
+    assert mean < mean_limit
+    assert largest < largest_limit
 
 
 def test_a_head_that_amplifies_small_differences_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from scoring.weights import (
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from tests.support.processors import needs_bfloat16  # noqa: E402 - after the check for torch
+
 SETTINGS = ScoringSettings(_env_file=None, device="cpu", threads=1, precision="float32")
 ARCHITECTURE = {"cryptobert": "Roberta", "finbert": "Bert", "kk08_cryptobert": "Bert"}
 WORDS = ["bitcoin", "falls", "rises", "sharply", "profit", "a", "the", "to", "moon", "##s", "!"]
@@ -189,7 +191,9 @@ def test_blank_texts_fail_alone(scorer: TransformerScorer) -> None:
     assert scorer.score([]) == []
 
 
-@pytest.mark.parametrize(("precision", "close"), [("bfloat16", 0.1), ("int8", 0.1)])
+@pytest.mark.parametrize(
+    ("precision", "close"), [pytest.param("bfloat16", 0.1, marks=needs_bfloat16), ("int8", 0.1)]
+)
 def test_a_rougher_format_stays_close_and_keeps_texts_apart(
     crypto_folder: Path, scorer: TransformerScorer, precision: str, close: float
 ) -> None:
@@ -204,15 +208,29 @@ def test_a_rougher_format_stays_close_and_keeps_texts_apart(
     assert together == [rough.score([text])[0] for text in texts], "and so does each text alone"
 
 
+@pytest.mark.parametrize(
+    ("is_fast", "expected"),
+    [pytest.param(True, "bfloat16", marks=needs_bfloat16), (False, "float32")],
+)
 def test_the_format_is_what_the_hardware_computes(
-    crypto_folder: Path, monkeypatch: pytest.MonkeyPatch
+    crypto_folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_fast: bool, expected: str
 ) -> None:
     from scoring import engine
 
     auto = SETTINGS.model_copy(update={"precision": "auto"})
-    for fast, expected in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(engine, "has_fast_bfloat16", lambda _device, fast=fast: fast)
-        assert load(spec_of("cryptobert"), crypto_folder, auto).precision == expected
+    monkeypatch.setattr(engine, "has_fast_bfloat16", lambda _device: is_fast)
+    assert load(spec_of("cryptobert"), crypto_folder, auto).precision == expected
+
+
+def test_a_format_that_the_hardware_does_not_compute_is_refused(
+    crypto_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scoring import engine
+
+    monkeypatch.setattr(engine, "computes_bfloat16", lambda: False)
+    half = SETTINGS.model_copy(update={"precision": "bfloat16"})
+    with pytest.raises(ModelRefused, match="needs a CPU with AVX-512; set it to auto"):
+        load(spec_of("cryptobert"), crypto_folder, half)
     monkeypatch.setattr(engine, "has_quantized_operators", lambda: False)
     whole = SETTINGS.model_copy(update={"precision": "int8"})
     with pytest.raises(ModelRefused, match="needs an x86 CPU"):

@@ -1,0 +1,9 @@
+"""What the processor of this machine can do."""
+
+import pytest
+
+from scoring.linear import computes_bfloat16
+
+needs_bfloat16 = pytest.mark.skipif(
+    not computes_bfloat16(), reason="this CPU has no AVX-512, so it computes no bfloat16"
+)
