@@ -77,7 +77,7 @@ def plan_of(
     if precision == "auto":
         precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
     if precision == "int8" and not (device == "cpu" and has_quantized_operators()):
-        msg = f"{spec.key}: CFW_PRECISION=int8 needs an x86 CPU; set it to auto"
+        msg = f"{spec.key}: CFW_PRECISION=int8 needs a CPU with AVX-512; set it to auto"
         raise ModelRefused(msg)
     if precision == "bfloat16" and device == "cpu" and not computes_bfloat16():
         msg = f"{spec.key}: CFW_PRECISION=bfloat16 needs a CPU with AVX-512; set it to auto"

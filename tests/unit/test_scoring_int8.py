@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from scoring import engine, linear  # noqa: E402 - after the check for torch
-from tests.support.processors import needs_bfloat16  # noqa: E402
+from tests.support.processors import needs_bfloat16, needs_int8  # noqa: E402
 
 SPEC = load_registry().get("finbert").model_copy(update={"golden": ()})
 TEXTS = [item.text for item in read_labelled(HEADLINES)]
@@ -51,7 +51,7 @@ def moved(one: list[float], other: list[float]) -> tuple[float, float]:
     ("precision", "mean_limit", "largest_limit"),
     [
         pytest.param("bfloat16", 0.002, 0.01, marks=needs_bfloat16),
-        ("int8", engine.INT8_MEAN_LIMIT, engine.INT8_LARGEST_LIMIT),
+        pytest.param("int8", engine.INT8_MEAN_LIMIT, engine.INT8_LARGEST_LIMIT, marks=needs_int8),
     ],
 )
 def test_what_passes_the_proof_keeps_its_scores_on_other_texts(
@@ -66,6 +66,7 @@ def test_what_passes_the_proof_keeps_its_scores_on_other_texts(
     assert largest < largest_limit
 
 
+@needs_int8
 def test_a_head_that_amplifies_small_differences_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="int8 moves scores by"):
         scores_of(classifier(tmp_path, spread=0.1), "int8")

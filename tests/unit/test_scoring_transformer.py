@@ -26,7 +26,7 @@ from scoring.weights import (
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from tests.support.processors import needs_bfloat16  # noqa: E402 - after the check for torch
+from tests.support.processors import needs_bfloat16, needs_int8  # noqa: E402 - after the check for torch
 
 SETTINGS = ScoringSettings(_env_file=None, device="cpu", threads=1, precision="float32")
 ARCHITECTURE = {"cryptobert": "Roberta", "finbert": "Bert", "kk08_cryptobert": "Bert"}
@@ -192,7 +192,11 @@ def test_blank_texts_fail_alone(scorer: TransformerScorer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "close"), [pytest.param("bfloat16", 0.1, marks=needs_bfloat16), ("int8", 0.1)]
+    ("precision", "close"),
+    [
+        pytest.param("bfloat16", 0.1, marks=needs_bfloat16),
+        pytest.param("int8", 0.1, marks=needs_int8),
+    ],
 )
 def test_a_rougher_format_stays_close_and_keeps_texts_apart(
     crypto_folder: Path, scorer: TransformerScorer, precision: str, close: float
@@ -233,12 +237,13 @@ def test_a_format_that_the_hardware_does_not_compute_is_refused(
         load(spec_of("cryptobert"), crypto_folder, half)
     monkeypatch.setattr(engine, "has_quantized_operators", lambda: False)
     whole = SETTINGS.model_copy(update={"precision": "int8"})
-    with pytest.raises(ModelRefused, match="needs an x86 CPU"):
+    with pytest.raises(ModelRefused, match="int8 needs a CPU with AVX-512"):
         load(spec_of("cryptobert"), crypto_folder, whole)
     with pytest.raises(ModelRefused, match="torch sees no GPU"):
         load(spec_of("cryptobert"), crypto_folder, SETTINGS.model_copy(update={"device": "cuda"}))
 
 
+@needs_int8
 def test_8_bits_that_move_the_scores_are_refused(
     crypto_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,13 +271,16 @@ def test_the_engine_computes_what_the_library_computes(tmp_path: Path, key: str)
         assert score.confidence == pytest.approx(known.confidence, abs=1e-5)
 
 
-def test_another_architecture_goes_through_the_library(tmp_path: Path) -> None:
+def test_another_architecture_goes_through_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = make_model(tmp_path, "cryptobert", hidden_act="relu")
     texts = corpus(20)
     padded = load(spec_of("cryptobert"), folder, SETTINGS)
     together = padded.score(texts)
     for text, score in zip(texts, together, strict=True):
         assert score.score == pytest.approx(padded.score([text])[0].score, abs=1e-5)
+    monkeypatch.setattr("scoring.engine.has_quantized_operators", lambda: True)
     with pytest.raises(ModelRefused, match="no 8-bit layers"):
         load(spec_of("cryptobert"), folder, SETTINGS.model_copy(update={"precision": "int8"}))
 
