@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 #: A file that nothing was asked of for so long is closed.
-IDLE_SECONDS = 0.1
+IDLE_SECONDS = 0.3
 #: So long it is kept at most, then for a while it is not: readers try every 0.02 s.
 LONGEST_SECONDS = 2.0
 BREAK_SECONDS = 0.2
