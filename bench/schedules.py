@@ -68,13 +68,16 @@ def due_runs(start: datetime, end: datetime) -> list[tuple[datetime, str]]:
 def simulate(hours: float, folder: Path, symbols: tuple[str, ...]) -> Outcome:
     """Live through the last hours of the sample, after one whole run at their start."""
     # Prefect reads its settings when it is imported, so not before they are made.
+    from prefect.context import SyncClientContext
+
     from flows import scheduled
     from flows.pipeline import pipeline
 
     data = generate_sample()
     chosen = replace(data, bars={symbol: data.bars[symbol] for symbol in symbols})
     outcome, began = Outcome(), time.monotonic()
-    with running_sandbox(chosen) as sandbox:
+    # A flow's run has one client for its tasks; without it each task would make its own.
+    with running_sandbox(chosen) as sandbox, SyncClientContext.get_or_create():
         end = sandbox.state.now
         start = end - timedelta(hours=hours)
         pipeline(overrides=_at(sandbox, start, folder, symbols))
