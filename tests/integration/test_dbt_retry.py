@@ -154,7 +154,7 @@ def test_only_the_locked_model_and_its_children_run_again(
         reader.close()
 
     monkeypatch.setattr(runner, "sleep", release)
-    report = run_dbt(settings, build, _variables())
+    report = run_dbt(settings, [*build, "--full-refresh"], _variables())
     assert first["int_numbers"] == "error", "the reader held the table"
     assert first["assets"] == "success"
     children = {name for name, status in first.items() if status == "skipped"}

@@ -1,7 +1,7 @@
-{{ config(materialized='table', table_key=['size', 'n']) }}
+{{ config(materialized='incremental', incremental_strategy='append', table_key=['size', 'n']) }}
 
 {#- For every size 1..512 the numbers 0..size - 1: rows are multiplied through an equality, which every engine
-    answers from an index or a hash. -#}
+    answers from an index or a hash. They are the same in every build: one that finds them adds none. -#}
 with
 
 digits as (
@@ -25,6 +25,9 @@ final as (
     from numbers as sizes
     inner join numbers
         on sizes.n >= numbers.n
+    {% if is_incremental() %}
+    where 1 = 0
+    {% endif %}
 )
 
 select * from final
