@@ -1,11 +1,11 @@
 {#- Select of the newest event of each stream of a raw table: check_name, subject, event_hour, max_age_hours. It is
     looked up by the keys first, so that an index gives the newest of each without the rows between.
-    Args: stream, a mapping with table, by (columns that name a stream), within (further columns of the key before the
-    event), event (its time or date), lasts (hours from there to its end), hours (the age allowed), only (a condition),
-    timeless (true for a table without available_at). -#}
+    Args: stream, a mapping with table, by (columns that name a stream), key (the table's key up to the event, in the
+    key's order, where that has more columns), event (its time or date), lasts (hours from there to its end), hours (the
+    age allowed), only (a condition), timeless (true for a table without available_at). -#}
 {% macro cf_newest_event(stream) -%}
     {%- set dated = stream.event in ['day', 'observation_date'] -%}
-    {%- set keys = stream.by + stream.get('within', []) -%}
+    {%- set keys = stream.get('key', stream.by) -%}
     select
         'freshness' as check_name,
         concat('{{ stream.table }}'{% for column in stream.by %}, ' ', newest.{{ column }}{% endfor %}) as subject,

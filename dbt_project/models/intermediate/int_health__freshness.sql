@@ -7,12 +7,12 @@
     'bars': 2, 'symbol': 24, 'snapshots': 26, 'feed': 72, 'posts': 24, 'engagement': 24, 'scores': 72,
 } -%}
 {%- set streams = [
-    {'table': 'price_bars', 'by': ['provider'], 'within': ['symbol', 'interval_minutes'], 'event': 'bar_open_at',
-        'lasts': 1, 'hours': hours.bars},
-    {'table': 'asset_snapshots', 'by': ['provider'], 'within': ['symbol'], 'event': 'captured_at',
+    {'table': 'price_bars', 'by': ['provider'], 'key': ['provider', 'symbol', 'interval_minutes'],
+        'event': 'bar_open_at', 'lasts': 1, 'hours': hours.bars},
+    {'table': 'asset_snapshots', 'by': ['provider'], 'key': ['provider', 'symbol'], 'event': 'captured_at',
         'hours': hours.snapshots},
-    {'table': 'onchain_metrics', 'by': ['provider', 'metric'], 'within': ['symbol'], 'event': 'day', 'lasts': 24,
-        'hours': var('onchain_max_age_hours')},
+    {'table': 'onchain_metrics', 'by': ['provider', 'metric'], 'key': ['provider', 'symbol', 'metric'],
+        'event': 'day', 'lasts': 24, 'hours': var('onchain_max_age_hours')},
     {'table': 'articles', 'by': ['feed'], 'event': 'available_at', 'hours': hours.feed,
         'only': "landed.feed not like '" ~ var('archive_feeds') ~ "'"},
     {'table': 'social_posts', 'by': ['platform'], 'event': 'posted_at', 'hours': hours.posts},

@@ -10,16 +10,6 @@
 
 with
 
-{% if is_incremental() %}
-refresh as (
-    select
-        symbol,
-        refresh_from_hour,
-        state_bar_number
-    from {{ windows }}
-),
-
-{% endif %}
 bars as (
     select
         kept.symbol,
@@ -30,7 +20,7 @@ bars as (
         kept.close_price
     from {{ ref('int_prices__bars') }} as kept
     {% if is_incremental() %}
-    {{ cf_join_in_order() }} refresh
+    {{ cf_join_in_order() }} {{ windows }} as refresh
         on
             kept.symbol = refresh.symbol
             -- the longest window holds 49 bars before the first one to write
@@ -98,7 +88,7 @@ final as (
         case when smoothed.stoch_k_count = 3 then smoothed.mean_stoch_k end as stoch_d
     from smoothed
     {% if is_incremental() %}
-    inner join refresh
+    inner join {{ windows }} as refresh
         on
             smoothed.symbol = refresh.symbol
             and smoothed.bar_hour >= refresh.refresh_from_hour
