@@ -87,14 +87,15 @@ starts as (
 last_kept as (
     select
         starts.symbol,
-        -- the last row before the window: read backwards from it, not searched for in the history
+        -- the last row before the window: read backwards from it, not searched for in the history, which MySQL
+        -- does where the order does not name the whole key
         (
             select kept.bar_hour
             from {{ stored_bars }} as kept
             where
                 kept.symbol = starts.symbol
                 and kept.bar_hour < starts.refresh_from_hour
-            order by kept.bar_hour desc
+            order by kept.symbol desc, kept.bar_hour desc
             limit 1
         ) as bar_hour
     from starts
