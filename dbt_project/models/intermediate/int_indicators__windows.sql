@@ -6,8 +6,6 @@
     pre_hook='{{ cf_clear_window() }}',
 ) }}
 
-{%- set windows = ref('int_refresh__windows') %}
-
 with
 
 bars as (
@@ -20,7 +18,7 @@ bars as (
         kept.close_price
     from {{ ref('int_prices__bars') }} as kept
     {% if is_incremental() %}
-    {{ cf_join_in_order() }} {{ windows }} as refresh
+    {{ cf_join_in_order() }} {{ ref('int_refresh__windows') }} as refresh
         on
             kept.symbol = refresh.symbol
             -- the longest window holds 49 bars before the first one to write
@@ -87,12 +85,7 @@ final as (
         smoothed.stoch_k,
         case when smoothed.stoch_k_count = 3 then smoothed.mean_stoch_k end as stoch_d
     from smoothed
-    {% if is_incremental() %}
-    inner join {{ windows }} as refresh
-        on
-            smoothed.symbol = refresh.symbol
-            and smoothed.bar_hour >= refresh.refresh_from_hour
-    {% endif %}
+    {{ cf_join_window('smoothed') }}
 )
 
 select * from final
