@@ -25,5 +25,7 @@ def use_local_server(data_dir: Path) -> None:
         # The command line prints each failure as one line; Prefect would add its tracebacks.
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
         os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+        # Libraries inside the temporary server: one that is told to end cancels its connections.
+        os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "CRITICAL")
         for service in _UNUSED:
             os.environ.setdefault(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -71,6 +72,22 @@ def _prefect(env: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
+@contextlib.contextmanager
+def _running(env: dict[str, str], *arguments: str) -> Iterator[None]:
+    """Keep a command of Prefect running; end it, with all it started."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+        env=env,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def test_the_deployments_apply_and_a_worker_runs_one(
     prefect_api: Api, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
@@ -100,13 +117,15 @@ def test_the_deployments_apply_and_a_worker_runs_one(
     pod = made["prices-kubernetes"]
     assert pod["job_variables"]["image"] == "example.invalid/cfw:0.1.0"
     run_id = prefect_api.start(made["macro-process"]["id"])
-    _prefect(env, "worker", "start", "--pool", "cfw-process", "--limit", "1", "--run-once")
 
     def ended() -> Any:
         runs = prefect_api.runs(made["macro-process"]["id"])
-        return next((r for r in runs if r["id"] == run_id and r["state_type"] == "COMPLETED"), None)
+        return next((r for r in runs if r["id"] == run_id and r["end_time"]), None)
 
-    until(ended, PATIENCE, "the worker's run of macro")
+    # Until it is done: another schedule may fall due while the worker starts, and goes first.
+    with _running(env, "worker", "start", "--pool", "cfw-process", "--limit", "1"):
+        run = until(ended, PATIENCE, "the worker's run of macro")
+    assert run["state_type"] == "COMPLETED", run["state"]
     recorded = {run.run_id: run for run in _journal(tmp_path).runs()}
     assert recorded[run_id].flow == "macro"
     assert recorded[run_id].state == "completed"
@@ -164,8 +183,10 @@ def test_cfw_serve_runs_schedules_and_recovers_from_a_kill(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     """Scheduled runs happen alone; a killed one is crashed, not green, and done again unasked."""
-    env, port = _environment(tmp_path, sandbox), free_port()
-    sandbox.faults.add("/coinbase", "slow", times=None, seconds=20)
+    # One answer takes longer than all that is done to the run meanwhile, and the run waits for it.
+    env = _environment(tmp_path, sandbox, CFW_HTTP_TIMEOUT_SECONDS=str(2 * PATIENCE))
+    port = free_port()
+    sandbox.faults.add("/coinbase", "slow", times=None, seconds=PATIENCE)
     first = Served(tmp_path, env, port)
     try:
         until(lambda: first.runs("prices", "RUNNING"), PATIENCE, "prices at work")
@@ -186,6 +207,7 @@ def test_cfw_serve_runs_schedules_and_recovers_from_a_kill(
         )
         assert second.returncode == 1
         assert f"runs already for this warehouse: process {first.process.pid}" in second.stderr
+        assert first.runs("prices", "RUNNING"), "the run that the kill is for"
     finally:
         first.kill()
     sandbox.faults.clear()
