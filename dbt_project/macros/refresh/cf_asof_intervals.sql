@@ -61,6 +61,27 @@
     )
 {%- endmacro %}
 
+{#- The first and the last bar of each symbol, for a join: symbol, first_hour, last_hour. Grouped twice: the inner
+    grouping alone is a skip through the primary key, but MariaDB would move a join's symbols into it (lateral derived)
+    and then read every bar of each. -#}
+{% macro cf_bar_spans() -%}
+    (
+        select
+            spans.symbol,
+            min(spans.first_hour) as first_hour,
+            max(spans.last_hour) as last_hour
+        from (
+            select
+                bars.symbol,
+                min(bars.bar_hour) as first_hour,
+                max(bars.bar_hour) as last_hour
+            from {{ ref('int_prices__bars') }} as bars
+            group by bars.symbol
+        ) as spans
+        group by spans.symbol
+    )
+{%- endmacro %}
+
 {#- Select of intervals cut to what this run writes: from the refresh window on (of the symbol, or the
     earliest one for market-wide facts) and up to the newest bar; those of a symbol to its own bars, for nothing
     reads an hour before the first or after the last. Empty intervals fall out. -#}
@@ -93,14 +114,7 @@
             least(spans.to_hour, {{ 'traded.last_hour + 1' if by_symbol else cf_horizon() }}) as to_hour
         from {{ intervals }} as spans
         {%- if by_symbol %}
-        inner join (
-            select
-                bars.symbol,
-                min(bars.bar_hour) as first_hour,
-                max(bars.bar_hour) as last_hour
-            from {{ ref('int_prices__bars') }} as bars
-            group by bars.symbol
-        ) as traded
+        inner join {{ cf_bar_spans() }} as traded
             on spans.symbol = traded.symbol
         {%- endif %}
         {%- if is_incremental() and by_symbol %}

@@ -7,26 +7,21 @@ assets as (
 ),
 
 span as (
-    select
-        symbol,
-        min(bar_hour) as first_bar_hour,
-        max(bar_hour) as last_bar_hour
-    from {{ ref('int_prices__bars') }}
-    group by symbol
+    select * from {{ cf_bar_spans() }} as spans
 ),
 
 -- bars are numbered without gaps: the last number is their count
 bars as (
     select
         span.symbol,
-        span.first_bar_hour,
-        span.last_bar_hour,
+        span.first_hour,
+        span.last_hour,
         last_bars.bar_number as bar_count
     from span
     inner join {{ ref('int_prices__bars') }} as last_bars
         on
             span.symbol = last_bars.symbol
-            and span.last_bar_hour = last_bars.bar_hour
+            and span.last_hour = last_bars.bar_hour
 ),
 
 final as (
@@ -43,8 +38,8 @@ final as (
         assets.is_ordinary_word,
         assets.first_trade_date,
         assets.last_trade_date,
-        {{ cf_from_epoch_hours('bars.first_bar_hour') }} as first_bar_at,
-        {{ cf_from_epoch_hours('bars.last_bar_hour') }} as last_bar_at,
+        {{ cf_from_epoch_hours('bars.first_hour') }} as first_bar_at,
+        {{ cf_from_epoch_hours('bars.last_hour') }} as last_bar_at,
         coalesce(bars.bar_count, 0) as bar_count
     from assets
     left join bars
