@@ -34,10 +34,9 @@ span as (
 
 bars as (
     select
-        symbol,
-        max(bar_hour) + 1 as event_hour
-    from {{ ref('int_prices__bars') }}
-    group by symbol
+        spans.symbol,
+        spans.last_hour + 1 as event_hour
+    from {{ cf_bar_spans() }} as spans
 ),
 
 streams as (

@@ -6,12 +6,19 @@
 {%- set closes_at = cf_epoch_hours('features.timestamp_iso') ~ ' + 1' %}
 with
 
+-- grouped twice, as in cf_bar_spans: one look into the key per symbol
 newest as (
     select
-        features.symbol,
-        max(features.timestamp_iso) as timestamp_iso
-    from {{ ref('ml_features_materialized') }} as features
-    group by features.symbol
+        by_symbol.symbol,
+        max(by_symbol.timestamp_iso) as timestamp_iso
+    from (
+        select
+            features.symbol,
+            max(features.timestamp_iso) as timestamp_iso
+        from {{ ref('ml_features_materialized') }} as features
+        group by features.symbol
+    ) as by_symbol
+    group by by_symbol.symbol
 ),
 
 final as (
